@@ -1,0 +1,64 @@
+// Laws on the line without simulation. In one dimension  dx = D s dt + theta D' dt + sqrt(2 D) dB  (Ito; theta = 0: none,
+// 1/2: half, 1: all of div D) is reversible with respect to q ~ p D^(theta-1), whatever theta:
+//
+//   d mu/dt = (q D (mu/q)')',   Dirichlet form  E(g) = int q D g'^2
+//
+// Discretised by spectral elements (Gauss-Lobatto nodes, Patera 1984) on a mesh that is bisected until p, D and q are
+// resolved; the error of every figure is estimated by a second run at another degree.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "dynamics/metric.hpp"
+
+namespace lml {
+
+/// Why a law does not exist, or that it does.
+struct Existence {
+  bool exists = true;
+  bool unique = true;
+  std::string why;
+};
+
+/// Divergences of a law q from the target p. chi2 = int (q-p)^2/p, kl = int q log(q/p), total_variation = half the L1
+/// distance, hellinger = sqrt(1 - int sqrt(q p)).
+struct Divergences {
+  double chi2, kl, total_variation, hellinger;
+};
+
+class Line {
+ public:
+  /// `theta` = how much of div D is in the drift. `also`, if given, is a density whose scale the mesh must resolve too.
+  /// Throws BadInput unless d = 1.
+  Line(const Metric& metric, double theta, int degree, const Marginal* also = nullptr);
+
+  const Existence& existence() const { return existence_; }
+  /// Of q; meaningless where it does not exist.
+  double mean() const;
+  double variance() const;
+  Divergences divergences() const;
+
+  /// Eigenvalues of the generator, 0 first. Computed at the first call.
+  const Vec& rates() const;
+  /// Divergences from the target of the law at each time, started from the density `initial`.
+  std::vector<Divergences> flow(const Marginal& initial, const std::vector<double>& times) const;
+
+  Index size() const { return x_.size(); }
+
+ private:
+  void mesh(const Metric& metric, const Marginal* also, int degree);
+  Divergences against_target(const Vec& mass) const;
+
+  double theta_;
+  Existence existence_;
+  // At the nodes: place, quadrature weight, log p (normalised), log q (normalised), D.
+  Vec x_, w_, log_p_, log_q_, d_;
+  std::vector<Index> first_;      // first node of each element
+  std::vector<double> half_;      // half its width
+  Vec reference_nodes_, reference_weights_;
+  Mat derivative_;                // of the Lagrange polynomials at the reference nodes
+  mutable Vec rates_;
+  mutable Mat modes_;
+};
+
+}  // namespace lml

@@ -1,0 +1,275 @@
+#include "experiments/check_command.hpp"
+
+#include <fmt/format.h>
+#include <omp.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "experiments/document.hpp"
+#include "experiments/errors.hpp"
+#include "experiments/output.hpp"
+#include "experiments/reader.hpp"
+#include "experiments/spec.hpp"
+#include "experiments/subprocess.hpp"
+#include "experiments/targets.hpp"
+#include "paper_checks/engine.hpp"
+
+namespace lml {
+namespace {
+
+using checks::Claim;
+using checks::Result;
+using checks::Verdict;
+
+std::vector<Claim> choose(const std::vector<Claim>& all, const std::vector<std::string>& ids) {
+  if (ids.empty()) return all;
+  std::set<std::string> chosen;
+  for (const std::string& id : ids) {
+    bool found = false;
+    for (const Claim& c : all)
+      if (c.id == id || c.id.rfind(id + "-", 0) == 0) found = chosen.insert(c.id).second || true;
+    if (!found) {
+      std::vector<std::string_view> names;
+      for (const Claim& c : all) names.push_back(c.id);
+      const auto meant = nearest(id, names);
+      throw UsageError("no claim is called " + one_line(id) +
+                       (meant ? "; did you mean " + std::string(*meant) + "?" : "") +
+                       " (lml check --list names them all)");
+    }
+  }
+  std::vector<Claim> out;
+  for (const Claim& c : all)
+    if (chosen.count(c.id)) out.push_back(c);
+  return out;
+}
+
+Json figure_or_null(double v) { return std::isnan(v) ? Json(nullptr) : figure(v); }
+
+Json numbers(const Vec& v) {
+  Json out = Json::array();
+  for (double e : v) out.push_back(figure(e));
+  return out;
+}
+
+Json spec_of(const checks::Counterexample& c) {
+  Json target{{"kind", "points"}, {"points", Json::array()}};
+  for (Index k = 0; k < c.points.rows(); ++k) target["points"].push_back(numbers(c.points.row(k).transpose()));
+  if (c.weights.size()) target["weights"] = numbers(c.weights);
+  if (!c.variances.empty()) {
+    target = {{"kind", "gaussian_mixture"}, {"means", target["points"]}, {"covariances", Json::array()}};
+    target["weights"] = numbers(c.weights.size() ? c.weights : Vec(Vec::Ones(c.points.rows())));
+    for (const Vec& v : c.variances) target["covariances"].push_back(numbers(v));
+  }
+  return {{"target", target}, {"alpha", c.time.alpha}, {"sigma", c.time.sigma}, {"at", Json::array({numbers(c.x)})}};
+}
+
+Json document_of(const Result& r) {
+  const Claim& c = r.claim;
+  const checks::Evidence& e = r.evidence;
+  Json out{{"id", c.id},
+           {"source", c.source},
+           {"group", c.group},
+           {"title", c.title},
+           {"statement", c.statement},
+           {"verdict", name(r.verdict)},
+           {"recorded", name(c.recorded)}};
+  if (r.verdict == Verdict::not_run) {
+    out["seconds"] = r.seconds;
+    out["why"] = r.why;
+    return out;
+  }
+  out["assumptions"] = c.assumptions;
+  out["quantity"] = c.quantity;
+  out["value"] = figure_or_null(e.value);
+  out["uncertainty"] = figure_or_null(e.uncertainty);
+  out["relation"] = c.relation;
+  out["threshold"] = figure(c.threshold);
+  out["basis"] = c.basis;
+  out["method"] = c.method;
+  out["second_method"] = c.second_method;
+  if (e.second) out["second"] = {{"value", figure_or_null(*e.second)}, {"tolerance", figure(e.second_tolerance)}};
+  out["negative_control"] = {
+      {"value", figure_or_null(e.control)}, {"rejected", r.control_rejected}, {"what", c.control}};
+  if (!e.certificate.empty()) out["certificate"] = e.certificate;
+  if (e.smallest) {
+    out["smallest"] = spec_of(*e.smallest);
+    out["smallest_command"] = e.smallest->command;
+    out["smallest_sentence"] = e.smallest->sentence;
+  }
+  if (!e.repair.empty()) out["repair"] = {{"statement", e.repair}, {"attacks", e.repair_attacks}};
+  out["finding"] = c.finding;
+  if (!r.why.empty()) out["why"] = r.why;
+  out["seconds"] = r.seconds;
+  out["tables"] = Json::array();
+  for (const checks::Table& t : e.tables) {
+    Json rows = Json::array();
+    for (const auto& row : t.rows) {
+      Json cells = Json::array();
+      for (double v : row) cells.push_back(figure_or_null(v));
+      rows.push_back(std::move(cells));
+    }
+    out["tables"].push_back({{"name", t.name}, {"caption", t.caption}, {"columns", t.columns}, {"rows", rows}});
+  }
+  return out;
+}
+
+// Colour is never alone: the word says the same.
+std::string coloured(const std::string& word, Verdict v, bool on) {
+  if (!on) return word;
+  const char* code = v == Verdict::supported      ? "32"
+                     : v == Verdict::refuted      ? "31"
+                     : v == Verdict::inconclusive ? "33"
+                                                  : "2";
+  return fmt::format("\033[{}m{}\033[0m", code, word);
+}
+
+std::string seconds_text(double s) { return s < 9.95 ? fmt::format("{:.1f} s", s) : fmt::format("{:.0f} s", s); }
+
+void print_table(const std::vector<Result>& results, double seconds) {
+  const bool colour = isatty(STDOUT_FILENO) && !std::getenv("NO_COLOR");
+  std::size_t not_run = 0, disagree = 0;
+  std::map<Verdict, std::size_t> count;
+  for (const Result& r : results) {
+    ++count[r.verdict];
+    if (!r.agrees()) ++disagree;
+    if (r.verdict == Verdict::not_run) {
+      ++not_run;
+      continue;
+    }
+    fmt::print("{} {}\n", coloured(fmt::format("{:<12}", name(r.verdict)), r.verdict, colour), r.claim.title);
+    fmt::print("             {} ({}): {:.4g}, claimed {} {:.4g}; control {:.4g}{}\n", r.claim.id, r.claim.source,
+               r.evidence.value, r.claim.relation, r.claim.threshold, r.evidence.control,
+               r.evidence.certificate.empty() ? "" : "; proven");
+    if (!r.why.empty()) fmt::print("             why: {}\n", r.why);
+    if (!r.agrees()) fmt::print("             NOT the recorded verdict, which is {}\n", name(r.claim.recorded));
+  }
+  fmt::print("\n{} supported, {} refuted, {} inconclusive, {} not run; {}.\n", count[Verdict::supported],
+             count[Verdict::refuted], count[Verdict::inconclusive], not_run, seconds_text(seconds));
+  std::map<std::string, std::size_t> reasons;
+  for (const Result& r : results)
+    if (r.verdict == Verdict::not_run) ++reasons[r.why];
+  for (const auto& [why, n] : reasons) fmt::print("  not run: {} claim{}: {}\n", n, n == 1 ? "" : "s", why);
+  if (disagree) fmt::print("{} verdict{} not the recorded one.\n", disagree, disagree == 1 ? " is" : "s are");
+}
+
+int list(const std::vector<Claim>& claims, bool json) {
+  if (json) {
+    Json out{{"claims", Json::array()}};
+    for (const Claim& c : claims)
+      out["claims"].push_back(
+          {{"id", c.id}, {"source", c.source}, {"statement", c.statement}, {"recorded", name(c.recorded)}});
+    fmt::print("{}\n", dump(out));
+    return 0;
+  }
+  for (const Claim& c : claims) fmt::print("{:<28} {:<12} {}\n", c.id, name(c.recorded), c.title);
+  return 0;
+}
+
+// Progress on standard error: a line a claim, so that a log reads well too.
+class Progress {
+ public:
+  explicit Progress(const std::vector<Claim>& claims) {
+    for (const Claim& c : claims) {
+      if (c.recorded == Verdict::not_run) continue;
+      ++total_;
+      cost_ += c.cost;
+    }
+    fmt::print(stderr, "{} claims to run, about {} on 2 cores\n", total_, seconds_text(cost_));
+  }
+  void operator()(const Result& r) {
+    if (r.claim.recorded == Verdict::not_run) return;
+    ++done_;
+    fmt::print(stderr, "[{:>2}/{}] {:<12} {} ({})\n", done_, total_, name(r.verdict), r.claim.title,
+               seconds_text(r.seconds));
+  }
+
+ private:
+  std::size_t total_ = 0, done_ = 0;
+  double cost_ = 0;
+};
+
+}  // namespace
+
+int check_command(const Common& common, const CheckOptions& options) {
+  std::vector<Claim> claims = choose(checks::load_claims(LML_CLAIMS_DIR), options.ids);
+  if (options.list) return list(claims, common.json);
+
+  Common kept = common;
+  if (kept.out.empty()) kept.out = "results/check";
+  require_folder(kept.out);
+
+  checks::Context context;
+  context.full = options.full;
+  if (!options.target.empty()) {
+    if (options.ids.empty()) {
+      std::erase_if(claims, [](const Claim& c) { return !c.takes_target; });
+    } else {
+      for (const Claim& c : claims)
+        if (!c.takes_target)
+          throw UsageError("the claim " + c.id + " is not about a target of one's own; those that are: " + [] {
+            std::string names;
+            for (const Claim& k : checks::load_claims(LML_CLAIMS_DIR))
+              if (k.takes_target) names += (names.empty() ? "" : ", ") + k.id;
+            return names;
+          }());
+    }
+    const Document file = read_document(options.target);
+    context.target = read_target(Reader(file));
+  }
+  std::once_flag once;
+  std::optional<Target> images;
+  context.fashion_mnist = [&]() -> const Target& {
+    std::call_once(once, [&] {
+      try {
+        images = fashion_mnist();
+      } catch (const NotHere& e) {
+        throw checks::NotHere(e.what());
+      }
+    });
+    return *images;
+  };
+
+  const auto start = std::chrono::steady_clock::now();
+  Progress progress(claims);
+  const std::vector<Result> results = checks::run(claims, context, omp_get_max_threads(), std::ref(progress));
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+
+  Json documents = Json::array();
+  for (const Result& r : results) documents.push_back(document_of(r));
+  Results answer;
+  answer.put("claims", documents);
+  std::vector<std::string> texts;
+  std::vector<std::string> names;
+  for (const Result& r : results)
+    for (const checks::Table& t : r.evidence.tables) {
+      names.push_back(r.claim.id + "--" + t.name + ".csv");
+      texts.push_back(csv(t.columns, t.rows));
+    }
+  std::vector<OutputFile> tables;
+  for (std::size_t i = 0; i < texts.size(); ++i) tables.push_back({names[i], {texts[i]}});
+
+  deliver(kept, "check", parse_document("{}"), answer, 0, tables);
+  if (!common.json) print_table(results, seconds);
+  std::fflush(stdout);
+  const std::string report = kept.out + "/report.html";
+  try {
+    run_program({"python3", LML_SOURCE_DIR "/plots/report.py", kept.out + "/result.json", report});
+    fmt::print(common.json ? stderr : stdout, "report: {}\n", report);
+  } catch (const std::runtime_error& e) {
+    fmt::print(stderr, "no report: {}\n", e.what());
+  }
+
+  const bool fine = std::all_of(results.begin(), results.end(), [](const Result& r) {
+    return r.agrees() && (r.verdict == Verdict::not_run || r.control_rejected);
+  });
+  return fine ? 0 : 1;
+}
+
+}  // namespace lml

@@ -1,0 +1,157 @@
+// `lml`: reads the command line, calls the command, turns what it throws into an exit status and one line.
+#include <omp.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <functional>
+#include <new>
+
+#include "experiments/bench_score.hpp"
+#include "experiments/check_command.hpp"
+#include "experiments/command.hpp"
+#include "experiments/errors.hpp"
+#include "experiments/output.hpp"
+
+namespace {
+
+constexpr const char* welcome =
+    "lml settles the claims of arXiv 2505.24222 (damped Langevin dynamics for\n"
+    "diffusion sampling) by exact computation.\n"
+    "\n"
+    "  lml check              run the paper's claims: the main job\n"
+    "  lml targets            the built-in targets\n"
+    "  lml score SPEC         exact density, score and Hessian at points\n"
+    "  lml bound SPEC         Propositions 1 and 2 at points\n"
+    "\n"
+    "A first try:\n"
+    "  lml bound --set target=two_points --set alpha=0.9 --set sigma=0.5 \\\n"
+    "            --set 'at=[[0.1,0.4,0.2]]'\n"
+    "\n"
+    "lml COMMAND --help says more about each.\n";
+
+struct Options {
+  lml::Common common;
+  int threads = 0;
+  std::string device = "cpu";
+  std::string precision = "float64";
+};
+
+void add_common(CLI::App& command, Options& o) {
+  command.add_flag("--json", o.common.json, "print one JSON document instead of a table");
+  command.add_option("--out", o.common.out, "folder for results, figures and manifest.json")->type_name("DIR");
+  command.add_option("--seed", o.common.seed, "seed of every random stream")
+      ->type_name("N")
+      ->check(CLI::NonNegativeNumber);
+  command.add_option("--threads", o.threads, "threads; results do not depend on them")
+      ->type_name("N")
+      ->check(CLI::Range(1, 4096));
+  command.add_option("--device", o.device, "cpu or cuda")->type_name("NAME")->check(CLI::IsMember({"cpu", "cuda"}));
+  command.add_option("--precision", o.precision, "of a network: float64, float32 or bfloat16")
+      ->type_name("NAME")
+      ->check(CLI::IsMember({"float64", "float32", "bfloat16"}));
+}
+
+void add_spec(CLI::App& command, Options& o) {
+  command.add_option("SPEC", o.common.spec, "JSON file, or - for standard input; may be left out with --set");
+  command.add_option("--set", o.common.set, "change one value of the spec: --set alpha=0.8 --set target=ring8")
+      ->type_name("KEY.PATH=VALUE")
+      ->allow_extra_args(false);
+}
+
+void require_spec(const Options& o, const char* command) {
+  if (o.common.spec.empty() && o.common.set.empty())
+    throw lml::UsageError(std::string("lml ") + command +
+                          ": wants a SPEC file, - for standard input, or --set; see lml " + command + " --help");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Options o;
+  o.common.arguments.assign(argv + (argc > 0), argv + argc);
+  std::function<int()> run;
+  CLI::App app("Claims of arXiv 2505.24222, settled by exact computation.", "lml");
+  app.set_version_flag("--version", LML_VERSION);
+  app.require_subcommand(0, 1);
+
+  CLI::App* score =
+      app.add_subcommand("score", "exact density, score, noise prediction, posterior mean, Hessian at points");
+  score->footer(
+      "Example:\n  lml score --set target=ring8 --set alpha=0.8 --set sigma=0.6 \\\n            --set "
+      "'at=[[1,0],[0,1]]' --set "
+      "hessian=true --json");
+  add_spec(*score, o);
+  add_common(*score, o);
+  score->callback([&] {
+    require_spec(o, "score");
+    run = [&] { return lml::score_command(o.common); };
+  });
+
+  CLI::App* bound = app.add_subcommand("bound", "Propositions 1 and 2 at points");
+  bound->footer(
+      "Example:\n  lml bound --set target=two_points --set alpha=0.9 --set sigma=0.5 \\\n            --set "
+      "'at=[[0.1,0.4,0.2]]'");
+  add_spec(*bound, o);
+  add_common(*bound, o);
+  bound->callback([&] {
+    require_spec(o, "bound");
+    run = [&] { return lml::bound_command(o.common); };
+  });
+
+  lml::CheckOptions check_options;
+  CLI::App* check = app.add_subcommand("check", "run the paper's claims: verdicts, results and a report");
+  check->footer(
+      "Examples:\n  lml check                         all claims that this machine can run\n"
+      "  lml check prop2                   those about Proposition 2\n"
+      "  lml check --list                  what there is\n"
+      "  lml check --claim prop2-fisher --target my_target.json");
+  check->add_option("ID", check_options.ids, "claims, or the beginning of their names; none: all");
+  check->add_option("--claim", check_options.ids, "the same")->type_name("ID");
+  check->add_option("--target", check_options.target, "a target's JSON file to run the claims on")->type_name("T.json");
+  check->add_flag("--list", check_options.list, "name the claims, run none");
+  check->add_flag("--full", check_options.full, "longer searches, tighter figures");
+  add_common(*check, o);
+  check->callback([&] { run = [&] { return lml::check_command(o.common, check_options); }; });
+
+  CLI::App* targets = app.add_subcommand("targets", "the built-in targets");
+  targets->footer("Example:\n  lml targets --json");
+  targets->add_flag("--json", o.common.json, "print one JSON document instead of a table");
+  targets->callback([&] { run = [&] { return lml::targets_command(o.common); }; });
+
+  lml::BenchScore bench_options;
+  CLI::App* bench = app.add_subcommand("bench", "speed beside peers and beside this machine's limit");
+  bench->require_subcommand(1);
+  CLI::App* bench_score = bench->add_subcommand("score", "points per second of score and Hessian");
+  bench_score->footer("Example:\n  lml bench score --peers --out results/bench");
+  bench_score->add_flag("--quick", bench_options.quick, "fewer points and shorter repeats");
+  bench_score->add_flag("--peers", bench_options.peers,
+                        "beside numpy, PyTorch and JAX; the first time installs them (5 GB) under build/peers");
+  add_common(*bench_score, o);
+  bench_score->callback([&] { run = [&] { return lml::bench_score_command(o.common, bench_options); }; });
+
+  try {
+    app.parse(argc, argv);
+    if (!run) {
+      std::fputs(welcome, stdout);
+      return 0;
+    }
+    if (o.device == "cuda") throw lml::NotHere("this build has no GPU part: leave --device away, or use --device cpu");
+    if (!o.common.out.empty()) lml::require_folder(o.common.out);
+    if (o.threads > 0) omp_set_num_threads(o.threads);
+    return run();
+  } catch (const CLI::Success& e) {
+    return app.exit(e);  // --help, --version
+  } catch (const CLI::ParseError& e) {
+    std::fprintf(stderr, "lml: %s\n", lml::one_line(e.what()).c_str());
+    return 2;
+  } catch (const lml::NotHere& e) {
+    std::fprintf(stderr, "%s\n", e.what());
+    return 3;
+  } catch (const std::bad_alloc&) {
+    std::fputs("lml: this does not fit into memory\n", stderr);
+    return 2;
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "%s\n", e.what());
+    return 2;
+  }
+}

@@ -1,0 +1,87 @@
+// safetensors: a length (8 bytes, little-endian), that much JSON, then the tensors' bytes.
+#include <nlohmann/json.hpp>
+
+#include "experiments/array_formats.hpp"
+#include "experiments/errors.hpp"
+#include "experiments/json.hpp"
+
+namespace lml::formats {
+namespace {
+
+constexpr std::uint64_t longest_header = std::uint64_t(100) << 20;  // the format's own limit
+
+[[noreturn]] void refuse(const std::string& name, const std::string& what) {
+  throw BadInput("", "tensor '" + name + "' " + what);
+}
+
+const Json& member(const Json& tensor, const std::string& name, const char* key) {
+  if (!tensor.is_object() || !tensor.contains(key)) refuse(name, std::string("has no ") + key);
+  return tensor[key];
+}
+
+std::vector<std::uint64_t> counts(const Json& list, const std::string& name, const char* key) {
+  if (!list.is_array()) refuse(name, std::string("has a ") + key + " that is no list");
+  std::vector<std::uint64_t> out;
+  for (const Json& v : list) {
+    if (!v.is_number_unsigned()) refuse(name, std::string("has a ") + key + " with an entry that is no count");
+    out.push_back(v.get<std::uint64_t>());
+  }
+  return out;
+}
+
+Element element_of(const Json& dtype, const std::string& name) {
+  static const std::pair<const char*, Element> known[] = {
+      {"F64", Element::f64}, {"F32", Element::f32}, {"F16", Element::f16}, {"BF16", Element::bf16},
+      {"U8", Element::u8},   {"I8", Element::i8},   {"U16", Element::u16}, {"I16", Element::i16},
+      {"U32", Element::u32}, {"I32", Element::i32}, {"U64", Element::u64}, {"I64", Element::i64}};
+  for (const auto& [text, element] : known)
+    if (dtype == text) return element;
+  refuse(name, "has the dtype " + dump(dtype) + "; known: F64, F32, F16, BF16, I8 to I64, U8 to U64");
+}
+
+std::string tensor_name(const Json& header) {
+  std::string only;
+  std::size_t tensors = 0;
+  for (const auto& [name, value] : header.items())
+    if (name != "__metadata__") {
+      only = name;
+      ++tensors;
+    }
+  if (tensors == 1) return only;
+  for (const char* name : {"samples", "images"})
+    if (header.contains(name)) return name;
+  throw BadInput("", "holds " + std::to_string(tensors) + " tensors, and none is named samples or images");
+}
+
+}  // namespace
+
+Points read_safetensors(const std::filesystem::path& path, const ArrayOptions& options) {
+  File file(path);
+  if (file.size() < 8) throw BadInput("", "is no safetensors file");
+  std::uint64_t length = 0;
+  const std::string field = file.text(8);
+  for (std::size_t i = 8; i-- > 0;) length = length << 8 | static_cast<unsigned char>(field[i]);
+  if (length > longest_header || length > file.left())
+    throw BadInput(
+        "", "claims a header of " + std::to_string(length) + " bytes where there are " + std::to_string(file.left()));
+  Json header;
+  try {
+    header = parse_json(file.text(std::size_t(length)), "header");
+  } catch (const SpecError& e) {
+    throw BadInput("", e.what());
+  }
+  if (!header.is_object()) throw BadInput("", "has a header that is no object");
+  const std::string name = tensor_name(header);
+  const Json& tensor = header[name];
+  Layout layout;
+  layout.element = element_of(member(tensor, name, "dtype"), name);
+  layout.shape = counts(member(tensor, name, "shape"), name, "shape");
+  const auto offsets = counts(member(tensor, name, "data_offsets"), name, "data_offsets");
+  if (offsets.size() != 2 || offsets[0] > offsets[1] || offsets[1] > file.left())
+    refuse(name, "has data_offsets outside the file");
+  require_size(payload(layout), offsets[1] - offsets[0]);
+  file.skip(offsets[0]);
+  return decode(layout, file.source(), options);
+}
+
+}  // namespace lml::formats

@@ -1,0 +1,71 @@
+// What a check of a claim is: a function from a context to evidence. The claim's file (claims/<id>.toml) says what the
+// number means, what it is compared with and why; the check only measures. The engine (engine.hpp) decides.
+#pragma once
+#include <functional>
+#include <limits>
+#include <map>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "theory/target.hpp"
+
+namespace lml::checks {
+
+/// Something a check needs is not on this machine; the claim is then `not_run` with this reason.
+struct NotHere : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+struct Context {
+  /// The user's own target (check --target), which then replaces the check's built-in ones.
+  std::optional<Target> target;
+  /// The 60,000 training images of Fashion-MNIST, pixels in [-1, 1], d = 784, loaded at first use. Throws NotHere.
+  std::function<const Target&()> fashion_mnist;
+  /// Longer searches and more points, for tighter figures.
+  bool full = false;
+};
+
+/// A data set (or mixture of points), a time and a point: what `lml bound` and `lml score` replay.
+struct Counterexample {
+  std::string command = "bound";
+  Points points;
+  Vec weights;  // empty: equal
+  Time time{1, 1};
+  Vec x;
+  std::string sentence;  // one sentence, with the figures
+  std::vector<Vec> variances;  // diagonal covariances of a Gaussian mixture; empty: a finite data set
+};
+
+/// Figures for the report and for plots: a row a measurement, columns named with their unit.
+struct Table {
+  std::string name;
+  std::string caption;
+  std::vector<std::string> columns;
+  std::vector<std::vector<double>> rows;
+};
+
+struct Evidence {
+  /// The quantity the claim's threshold is about, and how far off it may be (error estimate or standard error x 4).
+  double value = std::numeric_limits<double>::quiet_NaN();
+  double uncertainty = 0;
+  /// The same quantity, by the same code, on the claim's control: a variant for which the opposite verdict is right.
+  double control = std::numeric_limits<double>::quiet_NaN();
+  /// The quantity by the independent second method, where there is one: agrees within `second_tolerance` (absolute), or
+  /// the claim is inconclusive.
+  std::optional<double> second;
+  double second_tolerance = 0;
+  std::string certificate;  // how the verdict is proven, with the proven figures
+  std::optional<Counterexample> smallest;
+  std::string repair;  // the weakest changed statement that survived
+  long repair_attacks = 0;
+  std::vector<Table> tables;
+};
+
+using Check = Evidence (*)(const Context&);
+
+/// id -> check, for every claim that has one. The one list a new check is added to.
+const std::map<std::string, Check>& registry();
+
+}  // namespace lml::checks
