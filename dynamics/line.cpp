@@ -112,7 +112,8 @@ Line::Line(const Metric& metric, double theta, int degree, const Marginal* also)
     existence_.why = "D vanishes where eps = 0, and no path crosses such a point";
     if (theta_ < 1) {
       existence_.exists = false;
-      existence_.why = "the law is not normalisable: D vanishes where eps = 0, and q ~ p D^(theta-1) has an infinite integral there";
+      existence_.why =
+          "the law is not normalisable: D vanishes where eps = 0, and q ~ p D^(theta-1) has an infinite integral there";
       return;
     }
   }
@@ -180,7 +181,8 @@ void Line::mesh(const Metric& metric, const Marginal* also, int degree) {
       const double middle = 0.5 * (e.from + e.to);
       open.push_back({middle, e.to, {}, {}});
       open.push_back({e.from, middle, {}, {}});
-      if (open.size() + done.size() > 2000) throw std::domain_error("the law has too many scales for this discretisation");
+      if (open.size() + done.size() > 2000)
+        throw std::domain_error("the law has too many scales for this discretisation");
       continue;
     }
     done.push_back(std::move(e));
@@ -270,7 +272,8 @@ std::vector<Divergences> Line::flow(const Marginal& initial, const std::vector<d
   const Vec coefficients = modes_.transpose() * start;
   std::vector<Divergences> out;
   for (double t : times) {
-    const Vec now = t == 0 ? start : Vec(modes_ * ((-t * rates_.array().max(0.0)).exp() * coefficients.array()).matrix());
+    const Vec now =
+        t == 0 ? start : Vec(modes_ * ((-t * rates_.array().max(0.0)).exp() * coefficients.array()).matrix());
     out.push_back(against_target((now.array() * half_log_mass.array().exp()).matrix()));
   }
   return out;

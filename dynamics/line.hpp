@@ -1,5 +1,5 @@
-// Laws on the line without simulation. In one dimension  dx = D s dt + theta D' dt + sqrt(2 D) dB  (Ito; theta = 0: none,
-// 1/2: half, 1: all of div D) is reversible with respect to q ~ p D^(theta-1), whatever theta:
+// Laws on the line without simulation. In one dimension  dx = D s dt + theta D' dt + sqrt(2 D) dB  (Ito; theta = 0:
+// none, 1/2: half, 1: all of div D) is reversible with respect to q ~ p D^(theta-1), whatever theta:
 //
 //   d mu/dt = (q D (mu/q)')',   Dirichlet form  E(g) = int q D g'^2
 //
@@ -53,10 +53,10 @@ class Line {
   Existence existence_;
   // At the nodes: place, quadrature weight, log p (normalised), log q (normalised), D.
   Vec x_, w_, log_p_, log_q_, d_;
-  std::vector<Index> first_;      // first node of each element
-  std::vector<double> half_;      // half its width
+  std::vector<Index> first_;  // first node of each element
+  std::vector<double> half_;  // half its width
   Vec reference_nodes_, reference_weights_;
-  Mat derivative_;                // of the Lagrange polynomials at the reference nodes
+  Mat derivative_;  // of the Lagrange polynomials at the reference nodes
   mutable Vec rates_;
   mutable Mat modes_;
 };

@@ -1,6 +1,6 @@
 // Counter-based randomness: a draw is a function of (seed, stream, sample, step, component) and of nothing else, so
-// threads, processes, batch sizes and devices cannot change it. Philox4x64-10 (Salmon et al. 2011, Random123); normals by
-// Box-Muller in float64 on the host, which is their defined value.
+// threads, processes, batch sizes and devices cannot change it. Philox4x64-10 (Salmon et al. 2011, Random123); normals
+// by Box-Muller in float64 on the host, which is their defined value.
 #pragma once
 #include <Random123/philox.h>
 

@@ -70,8 +70,8 @@ struct Aligned {
 
 // What the machine can do at best, with so many threads: the yardsticks of every case.
 struct Machine {
-  double exponentials;  // a second, vectorised, from the first cache
-  double flops;         // a second, the fastest of the matrix products below
+  double exponentials;                                  // a second, vectorised, from the first cache
+  double flops;                                         // a second, the fastest of the matrix products below
   double flops_eigen, flops_openblas, flops_numpy = 0;  // 0 where not measured
 };
 
@@ -115,9 +115,8 @@ double openblas_flops(int threads) {
   const double one = 1, zero = 0;
   const Mat a = Mat::Constant(n, n, 0.5), b = Mat::Constant(n, n, 0.25);
   Mat out = Mat::Zero(n, n);
-  const Seconds s = measure(0.5, [&] {
-    dgemm("N", "N", &n, &n, &n, &one, a.data(), &n, b.data(), &n, &zero, out.data(), &n);
-  });
+  const Seconds s =
+      measure(0.5, [&] { dgemm("N", "N", &n, &n, &n, &one, a.data(), &n, b.data(), &n, &zero, out.data(), &n); });
   return 2.0 * n * n * double(n) / s.best;
 }
 
@@ -129,7 +128,8 @@ double bandwidth(int threads, double bytes_in, double bytes_out) {
   Aligned a(in, 1.0), b(out, 0.0);
   double sink = 0;
   const Seconds s = measure(0.1, [&] {
-    const std::ptrdiff_t both = std::ptrdiff_t(std::min(in, out)) / 512, whole = std::ptrdiff_t(std::max(in, out)) / 512;
+    const std::ptrdiff_t both = std::ptrdiff_t(std::min(in, out)) / 512,
+                         whole = std::ptrdiff_t(std::max(in, out)) / 512;
 #pragma omp parallel reduction(+ : sink)
     {
 #pragma omp for schedule(static) nowait
@@ -194,7 +194,10 @@ Case mixture_case(Index d, Index n, Index points, bool equal = false, bool full 
   const Time time{0.8, 0.6};
   Target target = mixture(d, n, equal, full);
   Points x = queries(target, time, points);
-  Case out{std::to_string(d) + "_" + std::to_string(n) + (full ? "_full" : equal ? "_equal" : ""),
+  Case out{std::to_string(d) + "_" + std::to_string(n) +
+               (full    ? "_full"
+                : equal ? "_equal"
+                        : ""),
            "(" + size + ")" + kind,
            std::move(target),
            time,
@@ -230,7 +233,8 @@ struct Limit {
 };
 
 Limit limit_of(const Work& w, const Machine& m) {
-  const Limit all[] = {{w.exponentials / m.exponentials, "exp"}, {w.flops / m.flops, "flops"}, {w.bytes / w.bandwidth, "memory"}};
+  const Limit all[] = {
+      {w.exponentials / m.exponentials, "exp"}, {w.flops / m.flops, "flops"}, {w.bytes / w.bandwidth, "memory"}};
   return *std::max_element(std::begin(all), std::end(all),
                            [](const Limit& a, const Limit& b) { return a.seconds < b.seconds; });
 }
@@ -243,6 +247,7 @@ struct Row {
   Work work;
   Limit limit{};
   std::optional<double> numpy{}, torch{}, jax{};  // seconds per point
+  std::optional<double> numpy_whole{};            // without blocks of points
 };
 
 double status_bytes(const char* field) {
@@ -267,7 +272,12 @@ std::vector<Row> run_case(const Case& c, const std::vector<int>& threads, bool q
     const double bytes_in = n * d * 8 + (size * d * 8 > 1e8 ? size * d * 8 : 0), bytes_out = n * d * 8;
     // The data of a large target is not copied a second time to measure memory: a part stands for it.
     const double speed = bandwidth(threads[i], std::min(bytes_in, 6.4e7), bytes_out);
-    out.push_back({c.name, c.title, "score", threads[i], c.x.rows(), {total.best / n, total.median / n},
+    out.push_back({c.name,
+                   c.title,
+                   "score",
+                   threads[i],
+                   c.x.rows(),
+                   {total.best / n, total.median / n},
                    {size, c.flops_score, (bytes_in + bytes_out) / n, speed}});
     if (c.hessians == 0) continue;
     const Points x = c.x.topRows(c.hessians);
@@ -275,8 +285,14 @@ std::vector<Row> run_case(const Case& c, const std::vector<int>& threads, bool q
     Points h;
     const Seconds hessian = measure(budget, [&] { h = p.hessian(x); });
     // Symmetric sum of K outer products beside the score's own work.
-    const double flops = c.flops_score + size * d * (d + 1) * (c.target.spreads()[0].kind == Spread::Kind::full ? 2 : 1);
-    out.push_back({c.name, c.title, "Hessian", threads[i], c.hessians, {hessian.best / m, hessian.median / m},
+    const double flops =
+        c.flops_score + size * d * (d + 1) * (c.target.spreads()[0].kind == Spread::Kind::full ? 2 : 1);
+    out.push_back({c.name,
+                   c.title,
+                   "Hessian",
+                   threads[i],
+                   c.hessians,
+                   {hessian.best / m, hessian.median / m},
                    {size, flops, 8 * d * (d + 1), bandwidth(threads[i], m * d * 8, m * d * d * 8)}});
   }
   return out;
@@ -352,11 +368,12 @@ void add_peers(const Json& peers, std::vector<Row>& rows, int threads) {
     if (row.threads != threads || !peers["cases"].contains(row.name)) continue;
     const Json& c = peers["cases"][row.name];
     const std::string key = row.what == "score" ? "score" : "hessian";
-    const auto seconds = [&](const char* who) -> std::optional<double> {
-      if (!c[who].contains(key)) return std::nullopt;
-      return c[who][key].get<double>() / double(row.points);
+    const auto seconds = [&](const char* who, const std::string& which) -> std::optional<double> {
+      if (!c[who].contains(which)) return std::nullopt;
+      return c[who][which].get<double>() / double(row.points);
     };
-    row.numpy = seconds("numpy"), row.torch = seconds("torch"), row.jax = seconds("jax");
+    row.numpy = seconds("numpy", key), row.torch = seconds("torch", key), row.jax = seconds("jax", key);
+    row.numpy_whole = seconds("numpy", key + "_whole");
   }
 }
 
@@ -372,8 +389,7 @@ std::string nanoseconds(double seconds) { return seconds < 1e-5 ? fixed(seconds 
 
 std::string readable(const std::vector<Row>& rows, const std::vector<int>& threads,
                      const std::vector<Machine>& machines, double peak_memory, double data_memory, bool peers) {
-  std::vector<std::vector<std::string>> cells{
-      {"(d,K)", "", "thr", "points/s", "ns/point", "limit", "by"}};
+  std::vector<std::vector<std::string>> cells{{"(d,K)", "", "thr", "points/s", "ns/point", "limit", "by"}};
   if (peers)
     for (const char* who : {"numpy", "torch", "jax"}) cells[0].push_back(who);
   for (const Row& r : rows) {
@@ -384,8 +400,9 @@ std::string readable(const std::vector<Row>& rows, const std::vector<int>& threa
       cells.back().push_back(peer ? fixed(*peer / r.seconds.best, 1) + "x" : "-");
   }
   std::string out = "Score and Hessian in float64, best of several repeats\n\n" + table(cells, "llrrrrlr") + "\n";
-  out += "limit: the share of this machine's speed at what binds: exp, vectorised\n"
-         "exponentials; flops, matrix products; memory, a copy of the same size.\n";
+  out +=
+      "limit: the share of this machine's speed at what binds: exp, vectorised\n"
+      "exponentials; flops, matrix products; memory, a copy of the same size.\n";
   if (peers) out += "numpy, torch, jax: how many times faster lml is than each.\n";
   for (std::size_t i = 0; i < threads.size(); ++i) {
     const Machine& m = machines[i];
@@ -416,7 +433,7 @@ Json rows_json(const std::vector<Row>& rows) {
              {"limit", r.limit.what},
              {"fraction_of_limit", r.limit.seconds / r.seconds.best}};
     const std::pair<const char*, std::optional<double>> peers[] = {
-        {"numpy", r.numpy}, {"torch", r.torch}, {"jax", r.jax}};
+        {"numpy", r.numpy}, {"numpy_whole", r.numpy_whole}, {"torch", r.torch}, {"jax", r.jax}};
     for (const auto& [name, seconds] : peers)
       if (seconds) row["peers"][name] = {{"points_per_second", 1 / *seconds}, {"ratio", *seconds / r.seconds.best}};
     out.push_back(std::move(row));
@@ -470,7 +487,8 @@ int bench_score_command(const Common& common, const BenchScore& options) {
     }
 
   for (Row& r : rows)
-    r.limit = limit_of(r.work, machines[std::size_t(std::find(threads.begin(), threads.end(), r.threads) - threads.begin())]);
+    r.limit =
+        limit_of(r.work, machines[std::size_t(std::find(threads.begin(), threads.end(), r.threads) - threads.begin())]);
   const std::string text = readable(rows, threads, machines, peak_memory, data_memory, options.peers);
   Results results;
   results.put("rows", rows_json(rows));
@@ -483,7 +501,8 @@ int bench_score_command(const Common& common, const BenchScore& options) {
                       {"flops_per_second_openblas", machines[i].flops_openblas},
                       {"flops_per_second_numpy", machines[i].flops_numpy}});
   results.put("machine", limits);
-  if (data_memory > 0) results.put("fashion_mnist_peak_memory", Json{{"bytes", peak_memory}, {"data_bytes", data_memory}});
+  if (data_memory > 0)
+    results.put("fashion_mnist_peak_memory", Json{{"bytes", peak_memory}, {"data_bytes", data_memory}});
   if (folder) results.put("peers", Json{{"versions", versions}, {"difference", differences}});
   std::int64_t evaluations = 0;
   for (const Row& r : rows) evaluations += r.points;

@@ -110,9 +110,10 @@ Json document_of(const Result& r) {
   out["tables"] = Json::array();
   for (const checks::Table& t : e.tables) {
     Json rows = Json::array();
-    for (const auto& row : t.rows) {
+    for (std::size_t i = 0; i < t.rows.size(); ++i) {
       Json cells = Json::array();
-      for (double v : row) cells.push_back(figure_or_null(v));
+      if (!t.labels.empty()) cells.push_back(t.labels[i]);
+      for (double v : t.rows[i]) cells.push_back(figure_or_null(v));
       rows.push_back(std::move(cells));
     }
     out["tables"].push_back({{"name", t.name}, {"caption", t.caption}, {"columns", t.columns}, {"rows", rows}});
@@ -250,7 +251,7 @@ int check_command(const Common& common, const CheckOptions& options) {
   for (const Result& r : results)
     for (const checks::Table& t : r.evidence.tables) {
       names.push_back(r.claim.id + "--" + t.name + ".csv");
-      texts.push_back(csv(t.columns, t.rows));
+      texts.push_back(csv(t.columns, t.rows, t.labels));
     }
   std::vector<OutputFile> tables;
   for (std::size_t i = 0; i < texts.size(); ++i) tables.push_back({names[i], {texts[i]}});

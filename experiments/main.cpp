@@ -41,7 +41,8 @@ void add_common(CLI::App& command, Options& o) {
   command.add_option("--out", o.common.out, "folder for results, figures and manifest.json")->type_name("DIR");
   command.add_option("--seed", o.common.seed, "seed of every random stream")
       ->type_name("N")
-      ->check(CLI::NonNegativeNumber);
+      ->check(
+          [](const std::string& text) { return text.starts_with('-') ? std::string("must be >= 0") : std::string(); });
   command.add_option("--threads", o.threads, "threads; results do not depend on them")
       ->type_name("N")
       ->check(CLI::Range(1, 4096));

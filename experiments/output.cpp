@@ -109,13 +109,16 @@ void write_files(const fs::path& folder, const std::vector<OutputFile>& files) {
   }
 }
 
-std::string csv(const std::vector<std::string>& columns, const std::vector<std::vector<double>>& rows) {
+std::string csv(const std::vector<std::string>& columns, const std::vector<std::vector<double>>& rows,
+                const std::vector<std::string>& labels) {
   std::string out;
   for (std::size_t i = 0; i < columns.size(); ++i) out += (i ? "," : "") + columns[i];
   out += '\n';
-  for (const auto& row : rows) {
+  for (std::size_t r = 0; r < rows.size(); ++r) {
+    const auto& row = rows[r];
+    if (!labels.empty()) out += labels[r];
     for (std::size_t i = 0; i < row.size(); ++i) {
-      if (i) out += ',';
+      if (i || !labels.empty()) out += ',';
       if (std::isinf(row[i]))
         out += row[i] > 0 ? "inf" : "-inf";
       else if (!std::isnan(row[i]))

@@ -34,7 +34,7 @@ struct Counterexample {
   Vec weights;  // empty: equal
   Time time{1, 1};
   Vec x;
-  std::string sentence;  // one sentence, with the figures
+  std::string sentence;        // one sentence, with the figures
   std::vector<Vec> variances;  // diagonal covariances of a Gaussian mixture; empty: a finite data set
 };
 
@@ -44,6 +44,7 @@ struct Table {
   std::string caption;
   std::vector<std::string> columns;
   std::vector<std::vector<double>> rows;
+  std::vector<std::string> labels = {};  // a word a row, or none; the first of `columns` is then their heading
 };
 
 struct Evidence {

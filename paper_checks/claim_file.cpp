@@ -107,10 +107,10 @@ Claim read(const std::filesystem::path& file) {
 
 // The order of the paper: by section, not by letter ("eq10" after "eq9", propositions among their equations).
 int place(const Claim& c) {
-  static const std::vector<std::string> order{"eq1-", "eq3",   "eq4",   "eq6",   "eq13",     "eq14",   "eq15",  "prop1",
-                                              "prop2", "eq8",   "eq7",   "def2",  "prop3",    "sec21",  "prop4", "remark2",
-                                              "eq9",   "eq10",  "alg1",  "secB2", "sec55",    "fig9",   "fig10", "tables",
-                                              "table1-d", "table5", "secD4", "real", "table",  "fig8"};
+  static const std::vector<std::string> order{
+      "eq1-",  "eq3",  "eq4",   "eq6",    "eq13",     "eq14",    "eq15",  "prop1", "prop2", "eq8",
+      "eq7",   "def2", "prop3", "sec21",  "prop4",    "remark2", "eq9",   "eq10",  "alg1",  "secB2",
+      "sec55", "fig9", "fig10", "tables", "table1-d", "table5",  "secD4", "real",  "table", "fig8"};
   for (std::size_t i = 0; i < order.size(); ++i)
     if (c.id.rfind(order[i], 0) == 0) return int(i);
   return int(order.size());

@@ -1,7 +1,8 @@
 // From evidence to a verdict. A claim says "value <relation> threshold". It is
 //   supported      if that holds with the uncertainty,
 //   refuted        if the opposite holds with the uncertainty,
-//   inconclusive   otherwise; and, whatever its value, where the control did not get the opposite verdict (the check could
+//   inconclusive   otherwise; and, whatever its value, where the control did not get the opposite verdict (the check
+//   could
 //                  not have told) or the second method disagrees,
 //   not_run        where something it needs is not here or not built.
 #pragma once
@@ -18,8 +19,8 @@ const char* name(Verdict v);
 
 /// One claims/<id>.toml; the keys are explained in CONTRIBUTING.md.
 struct Claim {
-  std::string id, source, group, title, statement, assumptions, quantity, relation, basis, method, second_method, control,
-      finding, why;
+  std::string id, source, group, title, statement, assumptions, quantity, relation, basis, method, second_method,
+      control, finding, why;
   double threshold = 0;
   double cost = 0;  // seconds on 2 cores
   Verdict recorded = Verdict::not_run;
@@ -27,8 +28,8 @@ struct Claim {
   bool takes_target = false;  // `check --target` means something for it
 };
 
-/// All claim files of a folder, in the order of claims.csv's groups, then by name. Throws std::runtime_error naming the file, the line and the
-/// key that is missing, unknown or of the wrong type.
+/// All claim files of a folder, in the order of claims.csv's groups, then by name. Throws std::runtime_error naming the
+/// file, the line and the key that is missing, unknown or of the wrong type.
 std::vector<Claim> load_claims(const std::string& folder);
 
 struct Result {

@@ -1,8 +1,8 @@
 #include "paper_checks/check.hpp"
 #include "paper_checks/checks/damping.hpp"
 #include "paper_checks/checks/derivation.hpp"
-#include "paper_checks/checks/proposition2.hpp"
 #include "paper_checks/checks/proposition1.hpp"
+#include "paper_checks/checks/proposition2.hpp"
 
 namespace lml::checks {
 

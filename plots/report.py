@@ -25,8 +25,8 @@ p { margin:.35rem 0 } .soft { color:var(--soft) } a { color:inherit }
 th, td { text-align:left; padding:.3rem .7rem .3rem 0; border-bottom:1px solid var(--line); vertical-align:top }
 td.n, th.n { text-align:right; font-variant-numeric:tabular-nums; white-space:nowrap }
 table.data { width:auto } caption { text-align:left; color:var(--soft); padding-bottom:.3rem }
-dl { display:grid; grid-template-columns:9rem 1fr; gap:.3rem 1rem; margin:.6rem 0 } dt { color:var(--soft) } dd { margin:0 }
-@media (max-width:34rem) { dl { grid-template-columns:1fr; gap:0 } dd { margin-bottom:.5rem } }
+dl { display:grid; grid-template-columns:9rem minmax(0,1fr); gap:.3rem 1rem; margin:.6rem 0 } dt { color:var(--soft) } dd { margin:0 }
+@media (max-width:34rem) { dl { grid-template-columns:minmax(0,1fr); gap:0 } dd { margin-bottom:.5rem } }
 pre { background:var(--panel); padding:.6rem .8rem; overflow-x:auto; font-size:.85rem; border-radius:4px }
 section { border-top:1px solid var(--line); margin-top:2rem } details { margin:.5rem 0 }
 @media print { details { display:block } section { break-inside:avoid } }
@@ -42,7 +42,7 @@ def esc(s):
 def num(v):
     if v is None:
         return "–"
-    if isinstance(v, str):
+    if isinstance(v, str):  # an infinity, or the name of a row
         return {"inf": "∞", "-inf": "−∞"}.get(v, esc(v))
     if isinstance(v, float) and v == int(v) and abs(v) < 1e6:
         v = int(v)

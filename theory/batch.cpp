@@ -4,10 +4,10 @@
 // c_k = alpha m_k, never as ||x||^2 - 2 x.c + ||c||^2. That keeps Marginal::at's accuracy at every sigma and needs no
 // correction afterwards; the subtraction goes to ports of its own or at worst doubles the work.
 //
-// Layout. A tile is P x 8 points as columns: x[j][lane]. Components come in blocks small enough for the caches, packed in
-// panels of dimensions: c[panel][k][j in panel]. Log-sum-exp runs over the blocks with a running maximum, so no n x K
-// array exists. Components are split into ranges of a fixed size whose sums are merged in order, and each lane sees the
-// same operations in whatever tile it lies: neither threads nor the number of points can change a bit.
+// Layout. A tile is P x 8 points as columns: x[j][lane]. Components come in blocks small enough for the caches, packed
+// in panels of dimensions: c[panel][k][j in panel]. Log-sum-exp runs over the blocks with a running maximum, so no n x
+// K array exists. Components are split into ranges of a fixed size whose sums are merged in order, and each lane sees
+// the same operations in whatever tile it lies: neither threads nor the number of points can change a bit.
 #include <omp.h>
 #ifdef __linux__
 #include <sys/mman.h>
@@ -166,7 +166,8 @@ LML_INLINE void load_points(const PointsRef& points, Index first, Index count, d
   const Index d = points.cols(), stride = points.outerStride();
   for (int p = 0; p < P; ++p) {
     const double* row[lanes];  // the last point fills what is left over
-    for (Index i = 0; i < lanes; ++i) row[i] = points.data() + std::min(first + count - 1, first + p * lanes + i) * stride;
+    for (Index i = 0; i < lanes; ++i)
+      row[i] = points.data() + std::min(first + count - 1, first + p * lanes + i) * stride;
     Index j = 0;
     for (; j + lanes <= d; j += lanes) {
       Lanes r[lanes];
@@ -292,8 +293,8 @@ void all_logits(const Plan& plan, const Block& b, const double* x, double* q, La
 
 // total[j] += sum_k w_k (c_k - x), or w_k p_k (c_k - x), over the block, for a panel of J dimensions and H x 8 points.
 template <int P, int H, int J, bool weighted>
-__attribute__((noinline)) void add_pulls(Index count, const double* x, const double* c, const double* a, const double* w,
-                          double* total) {
+__attribute__((noinline)) void add_pulls(Index count, const double* x, const double* c, const double* a,
+                                         const double* w, double* total) {
   Lanes sum[J][H], xs[J][H];
 #pragma GCC unroll 4
   for (int j = 0; j < J; ++j)
@@ -516,8 +517,8 @@ class Batch {
  public:
   Batch(const Plan& plan, const PointsRef& x, double* out) : plan_(plan), x_(x), out_(out), first_bad_(x.rows()) {
     // Past the caches if the output would not stay there anyway.
-    stream_ = want_score && double(x.size()) * sizeof(double) > 4e6 && reinterpret_cast<std::uintptr_t>(out) % 64 == 0 &&
-              (plan.d % lanes == 0 || plan.d == 2);
+    stream_ = want_score && double(x.size()) * sizeof(double) > 4e6 &&
+              reinterpret_cast<std::uintptr_t>(out) % 64 == 0 && (plan.d % lanes == 0 || plan.d == 2);
     threads_ = double(x.rows()) * plan.work() > 5e4 && !omp_in_parallel();
   }
 
@@ -539,7 +540,8 @@ class Batch {
     return places(task * task_points, std::min(task_points, x_.rows() - task * task_points));
   }
 
-  // The components fit the cache: packed once a thread; tiles come and go, the next one's points on their way meanwhile.
+  // The components fit the cache: packed once a thread; tiles come and go, the next one's points on their way
+  // meanwhile.
   void one_block() {
 #pragma omp parallel if (threads_)
     {
@@ -611,9 +613,8 @@ class Batch {
 
   void load(const Place& place, Tile& tile) const {
     tile.fresh = true;
-    with_width(place.width, [&](auto width) {
-      load_points<decltype(width)::value>(x_, place.first, place.count, tile.x.get());
-    });
+    with_width(place.width,
+               [&](auto width) { load_points<decltype(width)::value>(x_, place.first, place.count, tile.x.get()); });
   }
   void prefetch(Index first) const {
     const Index to = std::min(first + 4 * lanes, x_.rows());
@@ -663,7 +664,11 @@ template <Kind kind>
 class HessianTile {
  public:
   explicit HessianTile(const Plan& plan)
-      : plan_(plan), scratch_(plan), points_(plan.d, lanes), out_(plan.d * plan.d, lanes), delta_(buffer((plan.size | 1) * plan.d * lanes)) {
+      : plan_(plan),
+        scratch_(plan),
+        points_(plan.d, lanes),
+        out_(plan.d * plan.d, lanes),
+        delta_(buffer((plan.size | 1) * plan.d * lanes)) {
     scratch_.block.pack(plan, 0, plan.size);
     at(out_.sum.get(), 0) = Lanes{} + 1.0;
   }
@@ -858,8 +863,8 @@ Points Marginal::hessian(const PointsRef& x) const {
   Points out(x.rows(), x.cols() * x.cols());
   if (x.rows() == 0) return out;
   ask_for_large_pages(out);
-  const bool full = std::any_of(precisions_.begin(), precisions_.end(),
-                                [](const Precision& a) { return a.kind == Kind::full; });
+  const bool full =
+      std::any_of(precisions_.begin(), precisions_.end(), [](const Precision& a) { return a.kind == Kind::full; });
   if (full || target_.size() > 64 || double(target_.size()) * double(dim()) > 16384) {
     require_none_bad(hessians_one_by_one(*this, x, out), x);
     return out;

@@ -114,7 +114,8 @@ Local Marginal::at(const VecRef& x) const {
     } else {
       const Vec z = alpha * y.row(k).transpose() - x;
       out.score_ += r * precision(k).times(z);
-      out.posterior_mean_ += r * (y.row(k).transpose() - pull(target_.spreads()[std::size_t(k)], precision(k), alpha, z));
+      out.posterior_mean_ +=
+          r * (y.row(k).transpose() - pull(target_.spreads()[std::size_t(k)], precision(k), alpha, z));
     }
   }
   return out;
@@ -212,8 +213,8 @@ Mat Local::posterior_covariance() const {
     for (Index from = p * block; from < n; from += parts * block) {
       const Index count = std::min(block, n - from);
       for (Index i = 0; i < count; ++i)
-        scaled.col(i) =
-            std::sqrt(r_[from + i]) * (within(target, *marginal_, active_[std::size_t(from + i)], x_) - posterior_mean_);
+        scaled.col(i) = std::sqrt(r_[from + i]) *
+                        (within(target, *marginal_, active_[std::size_t(from + i)], x_) - posterior_mean_);
       sum.selfadjointView<Eigen::Lower>().rankUpdate(scaled.leftCols(count));
     }
   }

@@ -39,8 +39,8 @@ double bound_paper(double delta_1, double delta_2, double delta_3, double diamet
 double bound_corrected(Index d, double diameter, Time time);
 /// The same with D_y^2/4 in place of D_y^2/2: ||C||_HS <= D_y^2/4 (theory/PROOFS.md), the best constant.
 double bound_sharp(Index d, double diameter, Time time);
-/// sqrt(d - 1 + (alpha D_y/(2 sigma))^4)/sigma^2, the least bound that depends on (d, D_y, alpha, sigma) alone: two points
-/// attain it for each of them (theory/PROOFS.md, Theorem 3). It holds for every unit vector in place of u.
+/// sqrt(d - 1 + (alpha D_y/(2 sigma))^4)/sigma^2, the least bound that depends on (d, D_y, alpha, sigma) alone: two
+/// points attain it for each of them (theory/PROOFS.md, Theorem 3). It holds for every unit vector in place of u.
 double bound_optimal(Index d, double diameter, Time time);
 
 /// error <= bound, up to rounding: error <= bound (1 + 1e-9) + 1e-12/sigma^2.

@@ -74,30 +74,29 @@ DiscreteSchedule DiscreteSchedule::trained_betas(const std::vector<double>& beta
 }
 
 Time at(const Schedule& schedule, double t) {
-  return std::visit(
-      Overloaded{
-          [&](const DiscreteSchedule& s) {
-            if (t != std::floor(t)) throw BadInput("/t", "must be an integer for a discrete schedule");
-            if (!(t >= 0 && t < double(s.alpha_bar.size())))
-              throw BadInput("/t", "must lie in 0.." + std::to_string(s.alpha_bar.size() - 1));
-            const double bar = s.alpha_bar[std::size_t(t)];
-            return Time{std::sqrt(bar), std::sqrt(1 - bar)};
-          },
-          [&](const VpSde& s) {
-            if (!(t > 0 && t <= 1)) throw BadInput("/t", "must lie in (0, 1]");
-            const double log_alpha = -0.25 * t * t * (s.beta_max - s.beta_min) - 0.5 * t * s.beta_min;
-            return Time{std::exp(log_alpha), std::sqrt(-std::expm1(2 * log_alpha))};
-          },
-          [&](const Edm&) {
-            if (!(std::isfinite(t) && t > 0)) throw BadInput("/t", "must be finite and > 0");
-            return Time{1, t};
-          },
-          [&](const RectifiedFlow&) {
-            if (!(t > 0 && t <= 1)) throw BadInput("/t", "must lie in (0, 1]");
-            return Time{1 - t, t};
-          },
-      },
-      schedule);
+  return std::visit(Overloaded{
+                        [&](const DiscreteSchedule& s) {
+                          if (t != std::floor(t)) throw BadInput("/t", "must be an integer for a discrete schedule");
+                          if (!(t >= 0 && t < double(s.alpha_bar.size())))
+                            throw BadInput("/t", "must lie in 0.." + std::to_string(s.alpha_bar.size() - 1));
+                          const double bar = s.alpha_bar[std::size_t(t)];
+                          return Time{std::sqrt(bar), std::sqrt(1 - bar)};
+                        },
+                        [&](const VpSde& s) {
+                          if (!(t > 0 && t <= 1)) throw BadInput("/t", "must lie in (0, 1]");
+                          const double log_alpha = -0.25 * t * t * (s.beta_max - s.beta_min) - 0.5 * t * s.beta_min;
+                          return Time{std::exp(log_alpha), std::sqrt(-std::expm1(2 * log_alpha))};
+                        },
+                        [&](const Edm&) {
+                          if (!(std::isfinite(t) && t > 0)) throw BadInput("/t", "must be finite and > 0");
+                          return Time{1, t};
+                        },
+                        [&](const RectifiedFlow&) {
+                          if (!(t > 0 && t <= 1)) throw BadInput("/t", "must lie in (0, 1]");
+                          return Time{1 - t, t};
+                        },
+                    },
+                    schedule);
 }
 
 }  // namespace lml

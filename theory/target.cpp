@@ -33,7 +33,8 @@ Vec normalised_log_weights(const Vec& w) {
   Vec out(w.size());
   for (Index k = 0; k < w.size(); ++k) {
     const double ratio = w[k] / top;  // exact to a rounding, unless it leaves the normal range
-    const double log_ratio = ratio >= std::numeric_limits<double>::min() ? std::log(ratio) : std::log(w[k]) - std::log(top);
+    const double log_ratio =
+        ratio >= std::numeric_limits<double>::min() ? std::log(ratio) : std::log(w[k]) - std::log(top);
     out[k] = w[k] > 0 ? log_ratio - log_sum : -HUGE_VAL;
   }
   return out;
@@ -87,11 +88,11 @@ Target Target::gaussian_mixture(const Vec& weights, Points means, const std::vec
   const Index n = means.rows(), d = means.cols();
   if (n == 0 || d == 0) throw BadInput("/means", "must not be empty");
   if (weights.size() != n)
-    throw BadInput("/weights", "must have " + std::to_string(n) + " entries like means, has " +
-                                   std::to_string(weights.size()));
+    throw BadInput("/weights",
+                   "must have " + std::to_string(n) + " entries like means, has " + std::to_string(weights.size()));
   if (Index(covariances.size()) != n)
-    throw BadInput("/covariances", "must have " + std::to_string(n) + " entries like means, has " +
-                                       std::to_string(covariances.size()));
+    throw BadInput("/covariances",
+                   "must have " + std::to_string(n) + " entries like means, has " + std::to_string(covariances.size()));
   require_finite(means, "means");
   const Vec log_weights = normalised_log_weights(weights);
   std::vector<Spread> spreads;
@@ -190,8 +191,9 @@ Diameter diameter(const Points& y) {
     best = farthest;
     from = to;
   }
-  // |y_i - y_j| <= r_i + r_j: with the radii falling, both loops can stop early. Rows go in tiles that fit the cache, tiles
-  // in rounds of fixed size, each round pruned by what was known before it. The slack keeps rounding from pruning a tie.
+  // |y_i - y_j| <= r_i + r_j: with the radii falling, both loops can stop early. Rows go in tiles that fit the cache,
+  // tiles in rounds of fixed size, each round pruned by what was known before it. The slack keeps rounding from pruning
+  // a tie.
   constexpr Index tile = 32, round = 32;
   const auto pruned = [&](Index i, Index j) {
     return (radius[order[std::size_t(i)]] + radius[order[std::size_t(j)]]) * (1 + 1e-12) < best.value;

@@ -50,7 +50,8 @@ class Target {
   std::shared_ptr<const Data> data_;
 };
 
-/// D_y, the largest distance between two rows; exact, with pruning by the distance to the centre. `pair` names the rows.
+/// D_y, the largest distance between two rows; exact, with pruning by the distance to the centre. `pair` names the
+/// rows.
 struct Diameter {
   double value = 0;
   std::pair<Index, Index> pair{0, 0};

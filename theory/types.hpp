@@ -24,8 +24,7 @@ struct Time {
 /// being built ("/weights/1"), so that a reader of specs can prefix it with its own place.
 class BadInput : public std::invalid_argument {
  public:
-  BadInput(std::string pointer, std::string what)
-      : std::invalid_argument(std::move(what)), pointer_(std::move(pointer)) {}
+  BadInput(std::string pointer, const std::string& what) : std::invalid_argument(what), pointer_(std::move(pointer)) {}
   const std::string& pointer() const { return pointer_; }
 
  private:

@@ -117,7 +117,7 @@ def numpy_calls(q):
 
 
 def torch_calls(q):
-    x_all, c, p, constant = (torch.from_numpy(np.ascontiguousarray(a)) for a in (q.x, q.c, q.p, q.constant))
+    x_all, c, p, constant = (torch.from_numpy(np.require(a, requirements=["C", "W"])) for a in (q.x, q.c, q.p, q.constant))
     pc = c if q.shared else p[:, None] * c
     transposed = pc.T.contiguous() if c.numel() < 1 << 22 else pc.T
 
@@ -211,6 +211,8 @@ def measure(q):
             (best_seconds(lambda: f(b), q.budget), i, b) for i, f in enumerate(formulations) for b in blocks(q)
         )
         entry = {"score": best[0], "block": best[2], "difference": q.difference(flat(formulations[best[1]](best[2])))}
+        # All points in one piece, as one writes it first.
+        entry["score_whole"] = best_seconds(lambda: score(len(q.x)), q.budget)
         if q.hessians:
             part = copy.copy(q)
             part.x = q.x[: q.hessians]

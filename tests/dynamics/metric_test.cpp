@@ -9,7 +9,8 @@ namespace {
 
 Marginal mixture(std::uint64_t i, Index d) {
   const Random random(11, 0);
-  return {Target::gaussian_mixture(Vec{{1.0, 2.0, 0.5}}, random.normals(10 * i, 0, 3, d), {0.3, Vec(Vec::Constant(d, 0.1)), 0.0}),
+  return {Target::gaussian_mixture(Vec{{1.0, 2.0, 0.5}}, random.normals(10 * i, 0, 3, d),
+                                   {0.3, Vec(Vec::Constant(d, 0.1)), 0.0}),
           {0.8, 0.6}};
 }
 
@@ -20,7 +21,8 @@ void expect_divergence(const Metric& metric, const Vec& x) {
     Vec out = Vec::Zero(d);
     for (Index j = 0; j < d; ++j) {
       const Vec e = h * Vec::Unit(d, j);
-      out += (metric.at(metric.marginal().at(x + e)).d.col(j) - metric.at(metric.marginal().at(x - e)).d.col(j)) / (2 * h);
+      out +=
+          (metric.at(metric.marginal().at(x + e)).d.col(j) - metric.at(metric.marginal().at(x - e)).d.col(j)) / (2 * h);
     }
     return out;
   };
@@ -28,7 +30,8 @@ void expect_divergence(const Metric& metric, const Vec& x) {
   const Vec richardson = fine + (fine - coarse) / 3;
   const MetricAt m = metric.at(metric.marginal().at(x));
   EXPECT_TRUE(m.positive);
-  EXPECT_LE((m.divergence - richardson).norm(), 0.1 * (fine - coarse).norm() + 1e-10 * (m.d.norm() / 1e-4 * 1e-3 + m.divergence.norm()));
+  EXPECT_LE((m.divergence - richardson).norm(),
+            0.1 * (fine - coarse).norm() + 1e-10 * (m.d.norm() / 1e-4 * 1e-3 + m.divergence.norm()));
 }
 
 TEST(Metric, DivergenceIsTheDivergenceOfTheMatrix) {

@@ -21,8 +21,8 @@ TEST(Random, EveryPartOfTheAddressMatters) {
   EXPECT_NE(here, Random(1, 2).uniform(3, 4, 6));
 }
 
-// Mean, variance and fourth moment of N = 2^16 fixed draws within 4.5 standard errors (1/sqrt N, sqrt(2/N), sqrt(96/N)):
-// false alarm 2e-5 for a fresh stream; this stream is fixed.
+// Mean, variance and fourth moment of N = 2^16 fixed draws within 4.5 standard errors (1/sqrt N, sqrt(2/N),
+// sqrt(96/N)): false alarm 2e-5 for a fresh stream; this stream is fixed.
 TEST(Random, NormalsHaveNormalMoments) {
   const double n = 65536;
   const Vec z = Random(5, 0).normal(0, 0, Index(n));

@@ -1,7 +1,7 @@
 // Every quantity of p_t against 100-digit arithmetic on its density alone. The tolerance is derived: each result is a
-// sum over K components of d-dimensional terms, so its forward error is a modest multiple of (K + d) u times the condition
-// number that the reference reports, u = 2^-53; 40 covers the factorisation of a covariance. It stays far below the 1e-12
-// (score) and 1e-10 (Hessian) times conditioning that the project promises.
+// sum over K components of d-dimensional terms, so its forward error is a modest multiple of (K + d) u times the
+// condition number that the reference reports, u = 2^-53; 40 covers the factorisation of a covariance. It stays far
+// below the 1e-12 (score) and 1e-10 (Hessian) times conditioning that the project promises.
 #include "theory/marginal.hpp"
 
 #include <gtest/gtest.h>

@@ -1,6 +1,6 @@
 // The slow, obviously right reference: the density of p_t summed directly in 100-digit arithmetic, its derivatives by
-// central differences (step h = 1e-25 sigma: truncation and rounding both below 1e-45), and the condition number of each
-// quantity with respect to all inputs. Shares no line with theory/.
+// central differences (step h = 1e-25 sigma: truncation and rounding both below 1e-45), and the condition number of
+// each quantity with respect to all inputs. Shares no line with theory/.
 #pragma once
 #include <boost/multiprecision/mpfr.hpp>
 #include <vector>
@@ -9,8 +9,9 @@
 
 namespace lml::reference {
 
-using Real = boost::multiprecision::number<boost::multiprecision::mpfr_float_backend<100, boost::multiprecision::allocate_stack>,
-                                           boost::multiprecision::et_off>;
+using Real =
+    boost::multiprecision::number<boost::multiprecision::mpfr_float_backend<100, boost::multiprecision::allocate_stack>,
+                                  boost::multiprecision::et_off>;
 using Reals = std::vector<Real>;
 
 /// A mixture with dense covariances, all numbers exact copies of doubles.
@@ -94,9 +95,9 @@ inline Real norm(const Reals& v) {
   return sqrt(sum);
 }
 
-/// sum over all inputs of |change of f| per relative change of the input, over |f|: the amplification of rounding errors
-/// that the problem itself has. Covariances are perturbed relative to their largest entry (they are used through a
-/// factorisation, whose error is normwise).
+/// sum over all inputs of |change of f| per relative change of the input, over |f|: the amplification of rounding
+/// errors that the problem itself has. Covariances are perturbed relative to their largest entry (they are used through
+/// a factorisation, whose error is normwise).
 template <class F>
 double condition(const Mixture& p, F f) {
   const Real step("1e-20");

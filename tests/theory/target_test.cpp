@@ -27,11 +27,17 @@ TEST(Target, RefusalsNameTheCulprit) {
   EXPECT_EQ(pointer_of([&] { Target::gaussian_mixture(Vec{{0.0, 0.0}}, two, fine); }), "/weights");
   EXPECT_EQ(pointer_of([&] { Target::gaussian_mixture(Vec{{1.0}}, two, fine); }), "/weights");
   EXPECT_EQ(pointer_of([&] { Target::gaussian_mixture(Vec{{1.0, 1.0}}, two, {1.0, -1.0}); }), "/covariances/1");
-  EXPECT_EQ(pointer_of([&] { Target::gaussian_mixture(Vec{{1.0, 1.0}}, two, {Vec{{1.0, -1.0}}, 1.0}); }),
+  EXPECT_EQ(pointer_of([&] {
+              Target::gaussian_mixture(Vec{{1.0, 1.0}}, two, {Vec{{1.0, -1.0}}, 1.0});
+            }),
             "/covariances/0/1");
-  EXPECT_EQ(pointer_of([&] { Target::gaussian_mixture(Vec{{1.0, 1.0}}, two, {Mat{{1.0, 0.1}, {0.2, 1.0}}, 1.0}); }),
+  EXPECT_EQ(pointer_of([&] {
+              Target::gaussian_mixture(Vec{{1.0, 1.0}}, two, {Mat{{1.0, 0.1}, {0.2, 1.0}}, 1.0});
+            }),
             "/covariances/0");
-  EXPECT_EQ(pointer_of([&] { Target::gaussian_mixture(Vec{{1.0, 1.0}}, two, {Mat{{1.0, 2.0}, {2.0, 1.0}}, 1.0}); }),
+  EXPECT_EQ(pointer_of([&] {
+              Target::gaussian_mixture(Vec{{1.0, 1.0}}, two, {Mat{{1.0, 2.0}, {2.0, 1.0}}, 1.0});
+            }),
             "/covariances/0");
   EXPECT_EQ(pointer_of([&] { Target::points(Points{{0.0, NAN}}); }), "/points/0/1");
   EXPECT_EQ(pointer_of([&] { Target::points(Points(0, 2)); }), "/points");
@@ -55,8 +61,8 @@ TEST(Target, AMixtureWithoutSpreadIsAPointSet) {
 }
 
 TEST(Target, MomentsAreThoseOfTheMixture) {
-  const Target t = Target::gaussian_mixture(Vec{{1.0, 3.0}}, Points{{1.0, 0.0}, {-1.0, 0.0}},
-                                            {0.5, Mat{{2.0, 1.0}, {1.0, 2.0}}});
+  const Target t =
+      Target::gaussian_mixture(Vec{{1.0, 3.0}}, Points{{1.0, 0.0}, {-1.0, 0.0}}, {0.5, Mat{{2.0, 1.0}, {1.0, 2.0}}});
   EXPECT_NEAR(t.mean()[0], -0.5, 1e-15);
   EXPECT_NEAR(t.covariance()(0, 0), 0.25 * 0.5 + 0.75 * 2 + 0.75, 1e-14);
   EXPECT_NEAR(t.covariance()(0, 1), 0.75, 1e-14);
