@@ -26,6 +26,9 @@ struct Divergences {
   double chi2, kl, total_variation, hellinger;
 };
 
+/// int mu^2/p is infinite where the widest component of mu has at least twice the variance of p's widest.
+bool chi2_is_infinite(const Marginal& mu, const Marginal& p);
+
 class Line {
  public:
   /// `theta` = how much of div D is in the drift. `also`, if given, is a density whose scale the mesh must resolve too.
@@ -48,6 +51,7 @@ class Line {
  private:
   void mesh(const Metric& metric, const Marginal* also, int degree);
   Divergences against_target(const Vec& mass) const;
+  double absolute_integral(const Vec& f) const;
 
   double theta_;
   Existence existence_;
@@ -56,7 +60,8 @@ class Line {
   std::vector<Index> first_;  // first node of each element
   std::vector<double> half_;  // half its width
   Vec reference_nodes_, reference_weights_;
-  Mat derivative_;  // of the Lagrange polynomials at the reference nodes
+  Mat derivative_;   // of the Lagrange polynomials at the reference nodes
+  Mat to_legendre_;  // values at the reference nodes -> Legendre coefficients
   mutable Vec rates_;
   mutable Mat modes_;
 };

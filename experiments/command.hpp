@@ -19,6 +19,9 @@ struct Common {
 
 int score_command(const Common& common);
 int bound_command(const Common& common);
+int stationary_command(const Common& common);
+int gap_command(const Common& common);
+int converge_command(const Common& common);
 int targets_command(const Common& common);
 
 }  // namespace lml

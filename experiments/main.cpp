@@ -22,6 +22,10 @@ constexpr const char* welcome =
     "  lml targets            the built-in targets\n"
     "  lml score SPEC         exact density, score and Hessian at points\n"
     "  lml bound SPEC         Propositions 1 and 2 at points\n"
+    "  lml stationary SPEC    stationary law of a Langevin variant (d = 1)\n"
+    "  lml gap SPEC           spectral gap of a metric (d = 1)\n"
+    "  lml converge SPEC      divergence along the flow of the law (d = 1)\n"
+    "  lml bench score        speed, beside peers and this machine's limit\n"
     "\n"
     "A first try:\n"
     "  lml bound --set target=two_points --set alpha=0.9 --set sigma=0.5 \\\n"
@@ -98,6 +102,33 @@ int main(int argc, char** argv) {
     require_spec(o, "bound");
     run = [&] { return lml::bound_command(o.common); };
   });
+
+  const auto add_law_command = [&](const char* name, const char* what, const char* example,
+                                   int (*command)(const lml::Common&)) {
+    CLI::App* law = app.add_subcommand(name, what);
+    law->footer(example);
+    add_spec(*law, o);
+    add_common(*law, o);
+    law->callback([&o, &run, name, command] {
+      require_spec(o, name);
+      run = [&o, command] { return command(o.common); };
+    });
+  };
+  add_law_command("stationary", "stationary law of a Langevin variant (one dimension)",
+                  "Example:\n  lml stationary --set target=double_well_1d --set alpha=0.8 --set sigma=0.6 \\\n"
+                  "            --set 'metric={\"curvature\":\"exact\",\"damping\":3.5}' --set calculus=ito",
+                  lml::stationary_command);
+  add_law_command("gap", "spectral gap and Poincare constant of a metric (one dimension)",
+                  "Example:\n  lml gap --set target=double_well_1d --set alpha=0.8 --set sigma=0.6 \\\n"
+                  "            --set 'metric={\"curvature\":\"identity\"}'",
+                  lml::gap_command);
+  add_law_command(
+      "converge", "divergence to the target along the law's flow (one dimension)",
+      "Example:\n  lml converge --set target=double_well_1d --set alpha=0.8 --set sigma=0.6 \\\n"
+      "            --set 'metric={\"curvature\":\"identity\"}' --set calculus=corrected --set 'times=[0,1,2]' \\\n"
+      "            --set "
+      "'initial={\"kind\":\"gaussian_mixture\",\"weights\":[1],\"means\":[[0.5]],\"covariances\":[0.25]}'",
+      lml::converge_command);
 
   lml::CheckOptions check_options;
   CLI::App* check = app.add_subcommand("check", "run the paper's claims: verdicts, results and a report");
