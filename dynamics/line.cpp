@@ -158,6 +158,15 @@ void Line::mesh(const Metric& metric, const Marginal* also, int degree) {
     return c.tail(3).maxCoeff() > 1e-9 * values.cwiseAbs().maxCoeff();
   };
 
+  // Below e^-150 of the highest mode nothing is resolved, nor needs to be.
+  const auto floor_of = [](const Marginal& law) {
+    double top = -infinity;
+    for (Index k = 0; k < law.target().size(); ++k)
+      top = std::max(top, law.at(law.time().alpha * law.target().means().row(k).transpose()).log_density());
+    return top - 150;
+  };
+  const double floor = floor_of(metric.marginal()), also_floor = also ? floor_of(*also) : 0;
+
   struct Element {
     double from, to;
     std::vector<Sample> nodes;
@@ -186,12 +195,13 @@ void Line::mesh(const Metric& metric, const Marginal* also, int degree) {
     const bool narrow = e.to - e.from < 1e-9 * (high - low);
     const bool vanishing = metric.spec().curvature == Curvature::rank_one_scaled;  // q itself, not D, must be smooth
     const Vec density = (p.array() - p.maxCoeff()).exp(), other = (e.log_also.array() - e.log_also.maxCoeff()).exp();
-    if (!narrow && (unresolved(density) || unresolved(other) || (!vanishing && unresolved(d)))) {
+    const bool negligible = p.maxCoeff() < floor && (!also || e.log_also.maxCoeff() < also_floor);
+    if (!narrow && !negligible && (unresolved(density) || unresolved(other) || (!vanishing && unresolved(d)))) {
       const double middle = 0.5 * (e.from + e.to);
       open.push_back({middle, e.to, {}, {}});
       open.push_back({e.from, middle, {}, {}});
       if (open.size() + done.size() > 2000)
-        throw std::domain_error("the law has too many scales for this discretisation");
+        throw BadInput("/target", "has more scales than this discretisation resolves (2000 elements)");
       continue;
     }
     done.push_back(std::move(e));
@@ -317,6 +327,8 @@ const Vec& Line::rates() const {
               derivative_(q, i) * derivative_(q, j) *
               std::exp(log_form - half_log_mass[first_[e] + i] - half_log_mass[first_[e] + j]);
     }
+  if (!a.allFinite())
+    throw BadInput("/target", "has modes with a density below e^-150 between them: float64 cannot hold the gap");
   Eigh e = eigh(a);
   rates_ = e.values;
   modes_ = std::move(e.vectors);

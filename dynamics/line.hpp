@@ -41,7 +41,8 @@ class Line {
   double variance() const;
   Divergences divergences() const;
 
-  /// Eigenvalues of the generator, 0 first. Computed at the first call.
+  /// Eigenvalues of the generator, 0 first. Computed at the first call; throws BadInput ("/target") where modes are so
+  /// far apart that the density between them leaves the range of float64.
   const Vec& rates() const;
   /// Divergences from the target of the law at each time, started from the density `initial`.
   std::vector<Divergences> flow(const Marginal& initial, const std::vector<double>& times) const;

@@ -147,11 +147,13 @@ Points decode(const Layout& layout, const Source& source, const ArrayOptions& op
   return out;
 }
 
-File::File(const std::filesystem::path& path) : file_(std::fopen(path.c_str(), "rb")) {
+File::File(const std::filesystem::path& path) {
   struct stat status {};
-  if (!file_ || ::fstat(::fileno(file_.get()), &status) != 0)
-    throw BadInput("", std::string("cannot be read: ") + std::strerror(errno));
-  if (!S_ISREG(status.st_mode)) throw BadInput("", "is not a regular file");
+  const auto unreadable = [] { return BadInput("", std::string("cannot be read: ") + std::strerror(errno)); };
+  if (::stat(path.c_str(), &status) != 0) throw unreadable();
+  if (!S_ISREG(status.st_mode)) throw BadInput("", "is not a regular file");  // opening a pipe could wait for ever
+  file_.reset(std::fopen(path.c_str(), "rb"));
+  if (!file_ || ::fstat(::fileno(file_.get()), &status) != 0) throw unreadable();
   size_ = std::uint64_t(status.st_size);
 }
 

@@ -38,7 +38,7 @@ int bound_command(const Common& common) {
   const Index n = q.at.rows(), d = q.at.cols();
   const double spread = law.is_points() ? diameter(law.means()).value : infinity;
   const double farthest = farthest_mean(law);
-  const double corrected = bound_corrected(d, spread, t), sharp = bound_sharp(d, spread, t);
+  const double corrected = bound_corrected(d, spread, t), optimal = bound_optimal(d, spread, t);
 
   std::vector<Row> rows(static_cast<std::size_t>(n));
   const std::int64_t evaluations = for_each_point(q, [&](Index i, const Local& local) {
@@ -75,12 +75,12 @@ int bound_command(const Common& common) {
   results.put("error_r_hess_r", of_errors(rows, [&](const Row& r) { return figure(remainder(r)); }));
   results.put("bound_paper", paper);
   results.put("bound_corrected", Json(std::size_t(n), figure(corrected)));
-  results.put("bound_sharp", Json(std::size_t(n), figure(sharp)));
+  results.put("bound_optimal", Json(std::size_t(n), figure(optimal)));
   results.put("holds_fisher", within_paper(fisher));
   results.put("holds_jacobian", within_paper(jacobian));
   results.put("holds_r_hess_r", within_paper(remainder));
   results.put("holds_corrected", of_errors(rows, [&](const Row& r) { return holds(fisher(r), corrected, t.sigma); }));
-  results.put("holds_sharp", of_errors(rows, [&](const Row& r) { return holds(fisher(r), sharp, t.sigma); }));
+  results.put("holds_optimal", of_errors(rows, [&](const Row& r) { return holds(fisher(r), optimal, t.sigma); }));
   if (q.hessian) {
     Array h{{n, d, d}, {}};
     h.values.reserve(std::size_t(n) * std::size_t(d) * std::size_t(d));
@@ -92,9 +92,9 @@ int bound_command(const Common& common) {
   std::vector<std::vector<double>> lines_of_figures;
   for (const Row& r : rows)
     lines_of_figures.push_back(
-        {r.error ? r.relative : none, r.error ? fisher(r) : none, r.bound_paper, corrected, sharp});
+        {r.error ? r.relative : none, r.error ? fisher(r) : none, r.bound_paper, corrected, optimal});
   const std::string figures =
-      csv({"relative_error", "error_fisher", "bound_paper", "bound_corrected", "bound_sharp"}, lines_of_figures);
+      csv({"relative_error", "error_fisher", "bound_paper", "bound_corrected", "bound_optimal"}, lines_of_figures);
 
   std::string text;
   if (!common.json) {
@@ -103,7 +103,7 @@ int bound_command(const Common& common) {
       return brief(error) + (holds(error, bound, t.sigma) ? " " : "!");
     };
     std::vector<std::vector<std::string>> lines{
-        {"point", "rel. error", "||F-uu'/s2||", "x sigma", "x sigma^2", "paper", "corrected", "sharp"}};
+        {"point", "rel. error", "||F-uu'/s2||", "x sigma", "x sigma^2", "paper", "corrected", "optimal"}};
     for (Index i = 0; i < std::min(shown, n); ++i) {
       const Row& r = rows[std::size_t(i)];
       std::vector<std::string> line{std::to_string(i)};
@@ -112,7 +112,7 @@ int bound_command(const Common& common) {
                                  mark(remainder(r), r.bound_paper)});
       else
         line.insert(line.end(), {"-", "- ", "- ", "- "});
-      line.insert(line.end(), {brief(r.bound_paper), brief(corrected), brief(sharp)});
+      line.insert(line.end(), {brief(r.bound_paper), brief(corrected), brief(optimal)});
       lines.push_back(line);
     }
     text = q.title() + ", D_y " + brief(spread) + "\n\n" + table(lines);

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <csignal>
 #include <cstdio>
 #include <mutex>
 #include <nlohmann/json.hpp>
@@ -28,13 +29,16 @@ using checks::Claim;
 using checks::Result;
 using checks::Verdict;
 
+// A whole name means that claim; the beginning of names ("prop2") means all of them.
 std::vector<Claim> choose(const std::vector<Claim>& all, const std::vector<std::string>& ids) {
   if (ids.empty()) return all;
   std::set<std::string> chosen;
   for (const std::string& id : ids) {
-    bool found = false;
+    const bool whole = std::any_of(all.begin(), all.end(), [&](const Claim& c) { return c.id == id; });
+    bool found = whole;
+    if (whole) chosen.insert(id);
     for (const Claim& c : all)
-      if (c.id == id || c.id.rfind(id + "-", 0) == 0) found = chosen.insert(c.id).second || true;
+      if (!whole && c.id.rfind(id, 0) == 0) found = chosen.insert(c.id).second || true;
     if (!found) {
       std::vector<std::string_view> names;
       for (const Claim& c : all) names.push_back(c.id);
@@ -48,6 +52,16 @@ std::vector<Claim> choose(const std::vector<Claim>& all, const std::vector<std::
   for (const Claim& c : all)
     if (chosen.count(c.id)) out.push_back(c);
   return out;
+}
+
+// Those of `claims` that can be asked of a target of the user's own.
+std::vector<Claim> about_a_target(std::vector<Claim> claims, const std::vector<Claim>& all) {
+  std::erase_if(claims, [](const Claim& c) { return !c.takes_target; });
+  if (!claims.empty()) return claims;
+  std::string names;
+  for (const Claim& c : all)
+    if (c.takes_target) names += (names.empty() ? "" : ", ") + c.id;
+  throw UsageError("not about a target of one's own; claims that are: " + names);
 }
 
 Json figure_or_null(double v) { return std::isnan(v) ? Json(nullptr) : figure(v); }
@@ -94,7 +108,8 @@ Json document_of(const Result& r) {
   out["basis"] = c.basis;
   out["method"] = c.method;
   out["second_method"] = c.second_method;
-  if (e.second) out["second"] = {{"value", figure_or_null(*e.second)}, {"tolerance", figure(e.second_tolerance)}};
+  if (e.second)
+    out["second"] = {{"value", figure_or_null(*e.second)}, {"tolerance", figure_or_null(e.second_tolerance)}};
   out["negative_control"] = {
       {"value", figure_or_null(e.control)}, {"rejected", r.control_rejected}, {"what", c.control}};
   if (!e.certificate.empty()) out["certificate"] = e.certificate;
@@ -133,31 +148,33 @@ std::string coloured(const std::string& word, Verdict v, bool on) {
 
 std::string seconds_text(double s) { return s < 9.95 ? fmt::format("{:.1f} s", s) : fmt::format("{:.0f} s", s); }
 
-void print_table(const std::vector<Result>& results, double seconds) {
+std::string readable(const std::vector<Result>& results, double seconds, bool own_target) {
   const bool colour = isatty(STDOUT_FILENO) && !std::getenv("NO_COLOR");
-  std::size_t not_run = 0, disagree = 0;
+  std::size_t disagree = 0;
   std::map<Verdict, std::size_t> count;
+  std::map<std::string, std::size_t> reasons;
+  std::string out;
   for (const Result& r : results) {
     ++count[r.verdict];
-    if (!r.agrees()) ++disagree;
     if (r.verdict == Verdict::not_run) {
-      ++not_run;
+      ++reasons[r.why];
       continue;
     }
-    fmt::print("{} {}\n", coloured(fmt::format("{:<12}", name(r.verdict)), r.verdict, colour), r.claim.title);
-    fmt::print("             {} ({}): {:.4g}, claimed {} {:.4g}; control {:.4g}{}\n", r.claim.id, r.claim.source,
-               r.evidence.value, r.claim.relation, r.claim.threshold, r.evidence.control,
-               r.evidence.certificate.empty() ? "" : "; proven");
-    if (!r.why.empty()) fmt::print("             why: {}\n", r.why);
-    if (!r.agrees()) fmt::print("             NOT the recorded verdict, which is {}\n", name(r.claim.recorded));
+    out += fmt::format("{} {}\n", coloured(fmt::format("{:<12}", name(r.verdict)), r.verdict, colour), r.claim.title);
+    out += fmt::format("             {} ({}): {:.4g}, claimed {} {:.4g}; control {:.4g}{}\n", r.claim.id,
+                       r.claim.source, r.evidence.value, r.claim.relation, r.claim.threshold, r.evidence.control,
+                       r.evidence.certificate.empty() ? "" : "; proven");
+    if (!r.why.empty()) out += fmt::format("             why: {}\n", r.why);
+    if (r.agrees() || own_target) continue;
+    ++disagree;
+    out += fmt::format("             NOT the recorded verdict, which is {}\n", name(r.claim.recorded));
   }
-  fmt::print("\n{} supported, {} refuted, {} inconclusive, {} not run; {}.\n", count[Verdict::supported],
-             count[Verdict::refuted], count[Verdict::inconclusive], not_run, seconds_text(seconds));
-  std::map<std::string, std::size_t> reasons;
-  for (const Result& r : results)
-    if (r.verdict == Verdict::not_run) ++reasons[r.why];
-  for (const auto& [why, n] : reasons) fmt::print("  not run: {} claim{}: {}\n", n, n == 1 ? "" : "s", why);
-  if (disagree) fmt::print("{} verdict{} not the recorded one.\n", disagree, disagree == 1 ? " is" : "s are");
+  out += fmt::format("\n{} supported, {} refuted, {} inconclusive, {} not run; {}.\n", count[Verdict::supported],
+                     count[Verdict::refuted], count[Verdict::inconclusive], count[Verdict::not_run],
+                     seconds_text(seconds));
+  for (const auto& [why, n] : reasons) out += fmt::format("  not run: {} claim{}: {}\n", n, n == 1 ? "" : "s", why);
+  if (disagree) out += fmt::format("{} verdict{} not the recorded one.\n", disagree, disagree == 1 ? " is" : "s are");
+  return out;
 }
 
 int list(const std::vector<Claim>& claims, bool json) {
@@ -199,8 +216,10 @@ class Progress {
 }  // namespace
 
 int check_command(const Common& common, const CheckOptions& options) {
-  std::vector<Claim> claims = choose(checks::load_claims(LML_CLAIMS_DIR), options.ids);
+  const std::vector<Claim> all = checks::load_claims(LML_CLAIMS_DIR);
+  std::vector<Claim> claims = choose(all, options.ids);
   if (options.list) return list(claims, common.json);
+  std::signal(SIGPIPE, SIG_IGN);  // whoever reads the progress may leave; the results are still written
 
   Common kept = common;
   if (kept.out.empty()) kept.out = "results/check";
@@ -209,20 +228,13 @@ int check_command(const Common& common, const CheckOptions& options) {
   checks::Context context;
   context.full = options.full;
   if (!options.target.empty()) {
-    if (options.ids.empty()) {
-      std::erase_if(claims, [](const Claim& c) { return !c.takes_target; });
+    claims = about_a_target(std::move(claims), all);
+    if (const BuiltinTarget* known = find_builtin_target(options.target)) {
+      context.target = known->make();
     } else {
-      for (const Claim& c : claims)
-        if (!c.takes_target)
-          throw UsageError("the claim " + c.id + " is not about a target of one's own; those that are: " + [] {
-            std::string names;
-            for (const Claim& k : checks::load_claims(LML_CLAIMS_DIR))
-              if (k.takes_target) names += (names.empty() ? "" : ", ") + k.id;
-            return names;
-          }());
+      const Document file = read_document(options.target);
+      context.target = read_target(Reader(file));
     }
-    const Document file = read_document(options.target);
-    context.target = read_target(Reader(file));
   }
   std::once_flag once;
   std::optional<Target> images;
@@ -237,6 +249,7 @@ int check_command(const Common& common, const CheckOptions& options) {
     return *images;
   };
 
+  const bool own_target = context.target.has_value();
   const auto start = std::chrono::steady_clock::now();
   Progress progress(claims);
   const std::vector<Result> results = checks::run(claims, context, omp_get_max_threads(), std::ref(progress));
@@ -257,18 +270,21 @@ int check_command(const Common& common, const CheckOptions& options) {
   for (std::size_t i = 0; i < texts.size(); ++i) tables.push_back({names[i], {texts[i]}});
 
   deliver(kept, "check", parse_document("{}"), answer, 0, tables);
-  if (!common.json) print_table(results, seconds);
-  std::fflush(stdout);
+  if (!common.json) print(readable(results, seconds, own_target));
   const std::string report = kept.out + "/report.html";
   try {
     run_program({"python3", LML_SOURCE_DIR "/plots/report.py", kept.out + "/result.json", report});
-    fmt::print(common.json ? stderr : stdout, "report: {}\n", report);
+    if (common.json)
+      fmt::print(stderr, "report: {}\n", report);
+    else
+      print("report: " + report + "\n");
   } catch (const std::runtime_error& e) {
     fmt::print(stderr, "no report: {}\n", e.what());
   }
 
-  const bool fine = std::all_of(results.begin(), results.end(), [](const Result& r) {
-    return r.agrees() && (r.verdict == Verdict::not_run || r.control_rejected);
+  // The recorded verdict is about the built-in targets: on another one, a different verdict is an answer.
+  const bool fine = std::all_of(results.begin(), results.end(), [&](const Result& r) {
+    return (own_target || r.agrees()) && (r.verdict == Verdict::not_run || r.control_rejected);
   });
   return fine ? 0 : 1;
 }

@@ -9,7 +9,7 @@ namespace lml {
 
 struct CheckOptions {
   std::vector<std::string> ids;  // claims, or the beginnings of their names ("prop2"); none: all
-  std::string target;            // a target's file: run the claims on it instead of their own targets
+  std::string target;            // a target's file or name: run the claims on it instead of their own
   bool list = false;
   bool full = false;
 };

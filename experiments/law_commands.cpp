@@ -55,7 +55,8 @@ int stationary_command(const Common& common) {
   const double theta = read_calculus(o.at("calculus"));
   if (const auto method = o.find("method")) method->one_of({"quadrature"});
 
-  const Line coarse(metric, theta, coarse_degree), fine(metric, theta, fine_degree);
+  const auto [coarse, fine] = within(
+      o.reader(), [&] { return std::pair(Line(metric, theta, coarse_degree), Line(metric, theta, fine_degree)); });
   // x = alpha x_0 + sigma z
   const Time t = metric.marginal().time();
   const double mean = t.alpha * metric.marginal().target().mean()[0];
@@ -88,14 +89,15 @@ int gap_command(const Common& common) {
   const Object o = Reader(spec).object({LML_LAW_KEYS});
   const Metric metric = read_metric(o);
   require_line(metric, o);
-  const Line coarse(metric, 1, coarse_degree), fine(metric, 1, fine_degree);
+  const auto [coarse, fine] =
+      within(o.reader(), [&] { return std::pair(Line(metric, 1, coarse_degree), Line(metric, 1, fine_degree)); });
   Results out;
   put_existence(out, fine.existence());
   out.put("method", Json(on_the_line));
   std::string text = sentence(fine.existence());
   if (fine.existence().exists) {
     // Where no path crosses a zero of D, each side keeps a mass of its own: the gap is 0.
-    const double gap = fine.existence().unique ? fine.rates()[1] : 0;
+    const double gap = fine.existence().unique ? within(o.reader(), [&] { return std::max(0.0, fine.rates()[1]); }) : 0;
     const double error = fine.existence().unique ? std::abs(gap - coarse.rates()[1]) : 0;
     out.put("gap", figure(gap));
     out.put("poincare_constant", figure(1 / gap));
@@ -117,7 +119,9 @@ int converge_command(const Common& common) {
   for (Index i = 0; i < times.size(); ++i)
     if (!(times[i] >= 0)) o.at("times").fail_below("/" + std::to_string(i), "must be >= 0");
 
-  const Line coarse(metric, theta, coarse_degree, &initial), fine(metric, theta, fine_degree, &initial);
+  const auto [coarse, fine] = within(o.reader(), [&] {
+    return std::pair(Line(metric, theta, coarse_degree, &initial), Line(metric, theta, fine_degree, &initial));
+  });
   Results out;
   put_existence(out, fine.existence());
   out.put("method", Json(on_the_line));

@@ -139,7 +139,10 @@ int main(int argc, char** argv) {
       "  lml check --claim prop2-fisher --target my_target.json");
   check->add_option("ID", check_options.ids, "claims, or the beginning of their names; none: all");
   check->add_option("--claim", check_options.ids, "the same")->type_name("ID");
-  check->add_option("--target", check_options.target, "a target's JSON file to run the claims on")->type_name("T.json");
+  check
+      ->add_option("--target", check_options.target,
+                   "a target's JSON file, or a built-in target's name, to run the claims on")
+      ->type_name("T.json");
   check->add_flag("--list", check_options.list, "name the claims, run none");
   check->add_flag("--full", check_options.full, "longer searches, tighter figures");
   add_common(*check, o);

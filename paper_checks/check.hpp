@@ -53,6 +53,8 @@ struct Evidence {
   double uncertainty = 0;
   /// The same quantity, by the same code, on the claim's control: a variant for which the opposite verdict is right.
   double control = std::numeric_limits<double>::quiet_NaN();
+  /// A second control whose right answer is the other one, where a claim can come out either way (a user's own target).
+  std::optional<double> other_control;
   /// The quantity by the independent second method, where there is one: agrees within `second_tolerance` (absolute), or
   /// the claim is inconclusive.
   std::optional<double> second;

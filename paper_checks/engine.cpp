@@ -56,10 +56,15 @@ Result judge(const Claim& claim, Evidence evidence) {
   Result out;
   out.claim = claim;
   out.verdict = decide(claim, evidence.value, evidence.uncertainty);
-  const Verdict control = decide(claim, evidence.control, 0);
-  out.control_rejected = (out.verdict == Verdict::supported && control == Verdict::refuted) ||
-                         (out.verdict == Verdict::refuted && control == Verdict::supported);
-  if (out.verdict == Verdict::inconclusive) {
+  const auto opposite = [&](double control) {
+    const Verdict v = decide(claim, control, 0);
+    return (out.verdict == Verdict::supported && v == Verdict::refuted) ||
+           (out.verdict == Verdict::refuted && v == Verdict::supported);
+  };
+  out.control_rejected = opposite(evidence.control) || (evidence.other_control && opposite(*evidence.other_control));
+  if (std::isnan(evidence.value)) {
+    out.why = "nothing could be measured";
+  } else if (out.verdict == Verdict::inconclusive) {
     out.why = "the uncertainty reaches across the threshold";
   } else if (!out.control_rejected) {
     out.verdict = Verdict::inconclusive;

@@ -63,6 +63,7 @@ void Marginal::Precision::add_to(Mat& f, double weight) const {
 Marginal::Marginal(Target target, Time time) : target_(std::move(target)), time_(time) {
   if (!(std::isfinite(time.alpha) && time.alpha >= 0)) throw BadInput("/alpha", "must be finite and >= 0");
   if (!(std::isfinite(time.sigma) && time.sigma > 0)) throw BadInput("/sigma", "must be finite and > 0");
+  if (!(time.sigma > 1e-150 && time.sigma < 1e150)) throw BadInput("/sigma", "must lie between 1e-150 and 1e150");
   if (target_.is_points()) {
     Spread none;
     none.variances = Vec::Zero(1);
@@ -94,7 +95,8 @@ Local Marginal::at(const VecRef& x) const {
     }
     logits[k] = target_.log_weights()[k] + 0.5 * (a.log_det - q);
   }
-  const double top = logits.maxCoeff();
+  double top = -HUGE_VAL;
+  for (Index k = 0; k < n; ++k) top = logits[k] > top || std::isnan(logits[k]) ? logits[k] : top;
   if (!std::isfinite(top)) throw BadInput("", "is too far out: its log density is not a finite number");
   double sum = 0;
   for (Index k = 0; k < n; ++k) sum += std::exp(logits[k] - top);
@@ -142,16 +144,14 @@ Vec Local::fisher_times(const VecRef& v) const {
   return out;
 }
 
-Mat Local::fisher() const {
-  const Index d = x_.size(), n = r_.size();
-  Mat out = Mat::Zero(d, d);
-  if (marginal_->precisions().size() == 1)
-    marginal_->precision(0).add_to(out, 1);
-  else
-    for (Index i = 0; i < n; ++i) marginal_->precision(active_[std::size_t(i)]).add_to(out, r_[i]);
-  // Rank-one updates in blocks of fixed size; parts are summed in a fixed order, so that threads cannot change a bit.
+namespace {
+
+// sum_i r_i v_i v_i^T, v_i = vector(i). Rank-one updates in blocks of fixed size; parts are summed in a fixed order, so
+// that threads cannot change a bit.
+template <class Vector>
+Mat weighted_outer(Index d, const Vec& r, const Vector& vector) {
   constexpr Index block = 256;
-  const Index parts = std::min<Index>(8, (n + block - 1) / block);
+  const Index n = r.size(), parts = std::min<Index>(8, (n + block - 1) / block);
   std::vector<Mat> part(static_cast<std::size_t>(parts));
 #pragma omp parallel for schedule(static) if (double(n) * double(d) * double(d) > 1e7 && !omp_in_parallel())
   for (Index p = 0; p < parts; ++p) {
@@ -159,13 +159,26 @@ Mat Local::fisher() const {
     Mat scaled(d, block);
     for (Index from = p * block; from < n; from += parts * block) {
       const Index count = std::min(block, n - from);
-      for (Index i = 0; i < count; ++i) scaled.col(i) = std::sqrt(r_[from + i]) * deviation(from + i);
+      for (Index i = 0; i < count; ++i) scaled.col(i) = std::sqrt(r[from + i]) * vector(from + i);
       sum.selfadjointView<Eigen::Lower>().rankUpdate(scaled.leftCols(count));
     }
   }
-  for (const Mat& m : part) out.triangularView<Eigen::Lower>() -= m;
+  Mat out = Mat::Zero(d, d);
+  for (const Mat& m : part) out.triangularView<Eigen::Lower>() += m;
   out.triangularView<Eigen::StrictlyUpper>() = out.transpose();
   return out;
+}
+
+}  // namespace
+
+Mat Local::fisher() const {
+  const Index d = x_.size();
+  Mat out = Mat::Zero(d, d);
+  if (marginal_->precisions().size() == 1)
+    marginal_->precision(0).add_to(out, 1);
+  else
+    for (Index i = 0; i < r_.size(); ++i) marginal_->precision(active_[std::size_t(i)]).add_to(out, r_[i]);
+  return out - weighted_outer(d, r_, [this](Index i) { return deviation(i); });
 }
 
 // C = (sigma^2/alpha^2) (I - sigma^2 F) cancels for small alpha and where C is small, so C is summed on its own:
@@ -201,33 +214,16 @@ Vec Local::posterior_covariance_times(const VecRef& v) const {
 Mat Local::posterior_covariance() const {
   const Target& target = marginal_->target();
   const double sigma = marginal_->time().sigma;
-  const Index d = x_.size(), n = r_.size();
-  Mat out = Mat::Zero(d, d);
-  constexpr Index block = 256;
-  const Index parts = std::min<Index>(8, (n + block - 1) / block);
-  std::vector<Mat> part(static_cast<std::size_t>(parts));
-#pragma omp parallel for schedule(static) if (double(n) * double(d) * double(d) > 1e7 && !omp_in_parallel())
-  for (Index p = 0; p < parts; ++p) {
-    Mat& sum = part[std::size_t(p)] = Mat::Zero(d, d);
-    Mat scaled(d, block);
-    for (Index from = p * block; from < n; from += parts * block) {
-      const Index count = std::min(block, n - from);
-      for (Index i = 0; i < count; ++i)
-        scaled.col(i) = std::sqrt(r_[from + i]) *
-                        (within(target, *marginal_, active_[std::size_t(from + i)], x_) - posterior_mean_);
-      sum.selfadjointView<Eigen::Lower>().rankUpdate(scaled.leftCols(count));
-    }
+  Mat out = weighted_outer(x_.size(), r_, [&](Index i) -> Vec {
+    return within(target, *marginal_, active_[std::size_t(i)], x_) - posterior_mean_;
+  });
+  if (target.is_points()) return out;
+  for (Index i = 0; i < r_.size(); ++i) {
+    const Index k = active_[std::size_t(i)];
+    Marginal::Precision g = marginal_->precision(k);
+    g.p = g.p.cwiseProduct(target.spreads()[std::size_t(k)].variances);
+    g.add_to(out, r_[i] * sigma * sigma);
   }
-  for (const Mat& m : part) out.triangularView<Eigen::Lower>() += m;
-  out.triangularView<Eigen::StrictlyUpper>() = out.transpose();
-  if (!target.is_points())
-    for (Index i = 0; i < n; ++i) {
-      const Index k = active_[std::size_t(i)];
-      const Spread& s = target.spreads()[std::size_t(k)];
-      Marginal::Precision g = marginal_->precision(k);
-      g.p = g.p.cwiseProduct(s.variances);
-      g.add_to(out, r_[i] * sigma * sigma);
-    }
   return out;
 }
 

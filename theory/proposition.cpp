@@ -16,8 +16,8 @@ double farthest_mean(const Target& target) { return std::sqrt(target.means().row
 
 std::optional<Vec> noise_direction(const Local& local, const VecRef& x, Time t, double farthest) {
   const Vec eps = local.epsilon();
-  const double norm = eps.norm();
-  if (norm <= 1e-14 * (x.norm() + t.alpha * farthest) / t.sigma) return std::nullopt;
+  const double norm = eps.stableNorm();
+  if (norm <= 1e-14 * (x.stableNorm() + t.alpha * farthest) / t.sigma) return std::nullopt;
   return eps / norm;
 }
 
@@ -37,7 +37,7 @@ double precision_trace(const Local& local, const Marginal& marginal) {
 Mat rank_one(const Vec& u, double sigma) { return (u / (sigma * sigma)) * u.transpose(); }
 
 RankOneError rank_one_error(const Mat& fisher, const Vec& u, double sigma) {
-  return {fisher.norm(), (fisher - rank_one(u, sigma)).norm()};
+  return {fisher.stableNorm(), (fisher - rank_one(u, sigma)).stableNorm()};
 }
 
 double bound_paper(double delta_1, double delta_2, double delta_3, double diameter, Time t) {

@@ -77,7 +77,9 @@ Spread spread_of(const Covariance& c, Index k, Index d) {
   if (lowest < -1e-12 * double(d) * scale)
     throw BadInput(place, "must be positive semidefinite, has the eigenvalue " + number(lowest));
   out.kind = Spread::Kind::full;
-  out.variances = eigen.values.cwiseMax(0.0);
+  // An eigenvalue that rounding of the input could have made is 0: a singular covariance stays singular.
+  const double rounding = double(d) * std::numeric_limits<double>::epsilon() * eigen.values.maxCoeff();
+  out.variances = (eigen.values.array() > rounding).select(eigen.values, 0.0);
   out.basis = std::move(eigen.vectors);
   return out;
 }

@@ -16,7 +16,7 @@ using Covariance = std::variant<double, Vec, Mat>;
 struct Spread {
   enum class Kind { isotropic, diagonal, full };
   Kind kind = Kind::isotropic;
-  Vec variances;  // [1], [d] or [d]
+  Vec variances;  // [1], [d] or [d]; of a full matrix, those below d u ||S|| are 0
   Mat basis;      // Q, d x d, for `full` only
 };
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <stdexcept>
 
 #include "dynamics/random.hpp"
 #include "theory/curvature.hpp"
@@ -51,6 +52,8 @@ Target make(Family family, Index d) {
   return Target::points(Random(17, std::uint64_t(d)).normals(0, 0, 32, d));
 }
 
+const char* const no_direction = "at no point drawn does the noise prediction have a direction";
+
 // x_t = alpha x_0 + sigma z
 Vec draw(const Target& target, Time time, const Random& random, std::uint64_t sample) {
   double rest = random.uniform(sample, 0, 0);
@@ -72,6 +75,7 @@ Vec draw(const Target& target, Time time, const Random& random, std::uint64_t sa
 }
 
 double median(std::vector<double> v) {
+  if (v.empty()) throw std::domain_error(no_direction);
   std::sort(v.begin(), v.end());
   const std::size_t n = v.size();
   return n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
@@ -150,6 +154,65 @@ Mat fisher_by_differences(const Marginal& marginal, const Vec& x) {
 // ---- Sign
 // ------------------------------------------------------------------------------------------------------------
 
+namespace {
+
+// Which of +-Hess log p_t the outer product is nearer to, at the points of a cell. The two errors differ by the sign of
+// u . Hess log p_t u: the slope of the score along u, which is taken by differences for the second method.
+struct Signs {
+  std::vector<double> plus, minus;  // relative errors
+  double nearer = 0, farther = 0, slopes_up = 0, ties = 0;
+  double total() const { return double(plus.size()); }
+};
+
+Signs signs(const Cell& cell) {
+  Signs out;
+  const Marginal marginal(cell.target, cell.time);
+  at_points(cell, [&](const Local& local, const Vec& u, const Vec& x) {
+    const Mat fisher = local.fisher(), outer = rank_one(u, cell.time.sigma);
+    const double plus = (-fisher - outer).norm() / fisher.norm(), minus = (fisher - outer).norm() / fisher.norm();
+    out.plus.push_back(plus);
+    out.minus.push_back(minus);
+    out.nearer += plus < minus;
+    out.farther += minus < plus;
+    out.ties += std::abs(plus - minus) <= 1e-6 * std::max(plus, minus);  // beyond what the differences can tell
+    const double h = 1e-4 * cell.time.sigma;
+    out.slopes_up += u.dot(marginal.at(x + h * u).score() - marginal.at(x - h * u).score()) > 0;
+  });
+  return out;
+}
+
+double share_nearer(const Cell& cell) {
+  const Signs s = signs(cell);
+  return s.nearer / s.total();
+}
+
+// Two points at +-e_1, alpha/sigma about 3, x on the line between them near the middle: log p_t is convex along u
+// there, so that the printed sign is right.
+Cell between_clusters(Index d) {
+  const Time time{std::sqrt(1 - 0.09), 0.3};
+  Cell out{two_points, d, 0, time, make(two_points, d), {}};
+  for (const double h : {-0.02, -0.01, 0.005, 0.01, 0.02}) out.x.push_back(h * Vec::Unit(d, 0));
+  return out;
+}
+
+// One point, whose Hessian of log p_t is -I/sigma^2: the printed sign is wrong wherever u exists.
+Cell around_one_point(Index d) {
+  Cell out{one_point, d, 0, three_four, make(one_point, d), {}};
+  for (const double h : {0.1, 1.0, 2.0}) out.x.push_back(h * Vec::Unit(d, 0));
+  return out;
+}
+
+// How far a share of n draws may be from the probability, four standard errors by the interval of Wilson (1927), which
+// does not close at a share of 0 or 1.
+double wilson(double share, double n) {
+  constexpr double z2 = 16;
+  const double centre = (share + z2 / (2 * n)) / (1 + z2 / n),
+               half = std::sqrt(z2 * (share * (1 - share) / n + z2 / (4 * n * n))) / (1 + z2 / n);
+  return std::abs(centre - share) + half;
+}
+
+}  // namespace
+
 Evidence outer_product_sign(const Context& context) {
   Evidence out;
   Table table{
@@ -159,32 +222,29 @@ Evidence outer_product_sign(const Context& context) {
           family_legend,
       {"family", "d", "sigma", "printed_nearer", "error_printed", "error_corrected"},
       {}};
-  double printed = 0, corrected = 0, by_differences = 0, total = 0;
+  double printed = 0, corrected = 0, by_differences = 0, ties = 0, total = 0;
   for (const Cell& cell : cells(context, {1, 2, 3, 8, 32})) {
-    const Marginal marginal(cell.target, cell.time);
-    std::vector<double> plus, minus;
-    double nearer = 0;
-    at_points(cell, [&](const Local& local, const Vec& u, const Vec& x) {
-      const Mat fisher = local.fisher(), outer = rank_one(u, cell.time.sigma);
-      plus.push_back((-fisher - outer).norm() / fisher.norm());
-      minus.push_back((fisher - outer).norm() / fisher.norm());
-      nearer += plus.back() < minus.back();
-      printed += plus.back() < minus.back();
-      corrected += minus.back() < plus.back();
-      total += 1;
-      // The two errors differ by the sign of u . H u: the slope of the score along u.
-      const double h = 1e-4 * cell.time.sigma;
-      by_differences += u.dot(marginal.at(x + h * u).score() - marginal.at(x - h * u).score()) > 0;
-    });
-    if (plus.empty()) continue;
-    table.rows.push_back({double(cell.family), double(cell.d), cell.time.sigma, nearer / double(plus.size()),
-                          median(plus), median(minus)});
+    const Signs s = signs(cell);
+    if (s.plus.empty()) continue;
+    printed += s.nearer;
+    corrected += s.farther;
+    by_differences += s.slopes_up;
+    ties += s.ties;
+    total += s.total();
+    table.rows.push_back(
+        {double(cell.family), double(cell.d), cell.time.sigma, s.nearer / s.total(), median(s.plus), median(s.minus)});
   }
+  if (total == 0) throw std::domain_error(no_direction);
   out.value = printed / total;
-  out.uncertainty = 4 * std::sqrt(out.value * (1 - out.value) / total);
-  out.control = corrected / total;
+  out.uncertainty = wilson(out.value, total);
+  out.control = 1;
+  out.other_control = 0;
+  for (const Index d : {1, 2, 3, 8}) {
+    out.control = std::min(out.control, share_nearer(between_clusters(d)));
+    out.other_control = std::max(*out.other_control, share_nearer(around_one_point(d)));
+  }
   out.second = by_differences / total;
-  out.second_tolerance = 0;
+  out.second_tolerance = std::max(1.0, ties) / total;
   out.tables.push_back(table);
   if (context.target) return out;
   out.certificate =
@@ -196,13 +256,36 @@ Evidence outer_product_sign(const Context& context) {
   out.repair = fmt::format(
       "-Hess log p_t ~ u u^T/sigma^2: it is nearer than the printed sign exactly where u . F u > 0, at "
       "{:.1f}% of the draws",
-      100 * out.control);
+      100 * corrected / total);
   out.repair_attacks = long(total);
   return out;
 }
 
 // ---- Error
 // -----------------------------------------------------------------------------------------------------------
+
+namespace {
+
+// Median relative error at low noise on a plane of codimension c in R^32, where F tends to the projector on the normal
+// space over sigma^2: nothing for c = 1, sqrt(1 - 1/c) in general.
+std::vector<double> codimension_errors(Index c) {
+  Vec variances = Vec::Ones(32);
+  variances.head(c).setZero();
+  const Target target = gaussian_with(variances);
+  const Time time = ddpm(0);
+  const Marginal marginal(target, time);
+  const Random random(19, 1);
+  std::vector<double> out;
+  for (std::uint64_t i = 0; i < 9; ++i) {
+    const Vec x = draw(target, time, random, std::uint64_t(c) * 100 + i);
+    const Local local = marginal.at(x);
+    if (const auto u = noise_direction(local, x, marginal))
+      out.push_back(rank_one_error(local.fisher(), *u, time.sigma).relative());
+  }
+  return out;
+}
+
+}  // namespace
 
 Evidence outer_product_error(const Context& context) {
   Evidence out;
@@ -262,21 +345,10 @@ Evidence outer_product_error(const Context& context) {
                     "Data on a plane of codimension c in R^32, sigma 0.01: median relative error beside sqrt(1 - 1/c)",
                     {"codimension", "median", "limit"},
                     {}};
-  const Random random(19, 1);
   for (const Index c : {1, 2, 4, 8, 16, 32}) {
-    Vec variances = Vec::Ones(32);
-    variances.head(c).setZero();
-    const Target target = gaussian_with(variances);
-    const Time time = ddpm(0);
-    const Marginal marginal(target, time);
-    std::vector<double> errors;
-    for (std::uint64_t i = 0; i < 9; ++i) {
-      const Vec x = draw(target, time, random, std::uint64_t(c) * 100 + i);
-      const Local local = marginal.at(x);
-      if (const auto u = noise_direction(local, x, marginal))
-        errors.push_back(rank_one_error(local.fisher(), *u, time.sigma).relative());
-    }
+    const std::vector<double> errors = codimension_errors(c);
     codimension.rows.push_back({double(c), median(errors), std::sqrt(1 - 1 / double(c))});
+    if (c == 32) out.other_control = median(errors);
     if (c == 1) favourable.insert(favourable.end(), errors.begin(), errors.end());
   }
   out.control = median(favourable);
@@ -317,9 +389,20 @@ Evidence outer_product_alternatives(const Context& context) {
   // How much worse the chosen of the two models that cost nothing is than the other: -1 to 1, 0 where they tie.
   const auto regret = [](double chosen, double other) {
     const double larger = std::max(chosen, other);
-    return larger > 0 ? (chosen - other) / larger : 0;
+    const bool tie = std::abs(chosen - other) <= 1e-12 * std::max(1.0, larger);  // rounding, as wherever d = 1
+    return tie ? 0 : (chosen - other) / larger;
   };
-  out.value = out.control = -1;
+  const auto regret_of_outer = [&](const Cell& cell) {
+    double worst = -1;
+    at_points(cell, [&](const Local& local, const Vec& u, const Vec&) {
+      const ModelErrors e = model_errors(local.fisher(), u, cell.time.sigma);
+      worst = std::max(worst, regret(e.rank_one, e.identity));
+    });
+    return worst;
+  };
+  out.value = -1;
+  out.control = regret_of_outer(between_clusters(1));  // the two models are the same number in one dimension
+  out.other_control = regret_of_outer(around_one_point(2));
   double second = -1;
   for (const Cell& cell : cells(context, {2, 3, 8, 32, 128})) {
     const double s2 = cell.time.sigma * cell.time.sigma;
@@ -347,8 +430,9 @@ Evidence outer_product_alternatives(const Context& context) {
       // rounding are neither's.
       const Mat c = local.posterior_covariance();
       const double across = std::pow(cell.time.alpha / cell.time.sigma, 2) * (c.trace() - u.dot(c * u));
-      const bool choose_rank_one = across > 0.5 * double(cell.d - 1);
-      if (std::abs(across / (0.5 * double(cell.d - 1)) - 1) > 1e-9) {
+      const double half = 0.5 * double(cell.d - 1);
+      const bool choose_rank_one = across > half;
+      if (std::abs(across - half) > 1e-9 * half) {
         out.control =
             std::max(out.control, choose_rank_one ? regret(e.rank_one, e.identity) : regret(e.identity, e.rank_one));
         ++out.repair_attacks;
@@ -366,6 +450,7 @@ Evidence outer_product_alternatives(const Context& context) {
     row.push_back(nearer / double(columns[0].size()));
     table.rows.push_back(row);
   }
+  if (table.rows.empty()) throw std::domain_error(no_direction);
   out.tables.push_back(table);
   if (context.target) return out;
   out.second = second;
@@ -400,8 +485,7 @@ Evidence outer_product_real_data(const Context& context) {
       {}};
   const Random random(23, 0);
   out.value = std::numeric_limits<double>::infinity();
-  out.control = 0;
-  double nearest = 0, rank_16 = 0;
+  double nearest = 0, rank_16 = 0, identity = 0;
   std::optional<std::pair<Time, Vec>> best;
   for (const double t : {100, 250, 350, 400, 450, 550, 700, 999}) {
     const Time time = ddpm(t);
@@ -430,9 +514,9 @@ Evidence outer_product_real_data(const Context& context) {
                               e.scaled_identity,
                               e.diagonal};
       for (const Index k : ranks) row.push_back(rank_k_error(spectrum, time.sigma, k));
-      row.push_back(across / (0.5 * double(d - 1)));
+      row.push_back(d > 1 ? across / (0.5 * double(d - 1)) : 0);  // one dimension has nothing across u
       table.rows.push_back(row);
-      out.control = std::max(out.control, e.identity);
+      identity = std::max(identity, e.identity);
       nearest = std::max(nearest, row.back());
       rank_16 = std::max(rank_16, rank_k_error(spectrum, time.sigma, 16));
       ++out.repair_attacks;
@@ -444,7 +528,10 @@ Evidence outer_product_real_data(const Context& context) {
   }
   out.tables.push_back(table);
   out.uncertainty = 1e-9;  // rounding
-  if (!best) return out;
+  if (!best) throw std::domain_error(no_direction);
+  // I/sigma^2 need not be a good model on any target; the outer product is one at codimension one and low noise.
+  out.control = context.target ? median(codimension_errors(1)) : identity;
+  out.other_control = median(codimension_errors(32));
 
   // Second: no matrix at all. ||E||^2/||F||^2 from products with random signs (Hutchinson 1990), at the same point.
   const auto [time, x] = *best;
@@ -463,7 +550,7 @@ Evidence outer_product_real_data(const Context& context) {
   const double ratio = error.sum() / norm.sum();
   const double spread = (error - ratio * norm).norm() / norm.sum();  // standard error of the ratio
   out.second = std::sqrt(ratio);
-  out.second_tolerance = 4 * spread / (2 * *out.second) + 1e-9;
+  out.second_tolerance = (ratio > 0 ? 4 * spread / (2 * *out.second) : 0) + 1e-9;
 
   // The spread over points, a row a model: what the report draws.
   Table summary{
@@ -483,13 +570,14 @@ Evidence outer_product_real_data(const Context& context) {
     summary.rows.push_back({values.minCoeff(), values.mean(), values.maxCoeff(), columns[i].second});
   }
   out.tables.push_back(summary);
+  if (context.target) return out;
   out.repair = fmt::format(
       "I/sigma^2, which costs nothing either, is within {:.3f} of F at every point, and the exact rank 16 of C within "
       "{:.4f}; the "
       "mean curvature across u never falls near the 1/(2 sigma^2) below which the outer product would be nearer than "
       "I/sigma^2: "
       "(alpha^2/sigma^2)(tr C - u . C u) reaches {:.3f} of (d-1)/2",
-      out.control, rank_16, nearest);
+      identity, rank_16, nearest);
   return out;
 }
 

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <stdexcept>
 
 #include "dynamics/random.hpp"
 #include "paper_checks/checks/proposition2.hpp"
@@ -116,17 +117,17 @@ Table map_of(Reading reading) {
 }
 
 struct TargetAttack {
-  double ratio;
+  double ratio = 0;
   Vec x;
-  Time time;
-  long attacks;
+  Time time{1, 1};
+  long attacks = 0, cases = 0;  // evaluations, and those of them at which u exists
 };
 
-// Over x and t on a given target.
-TargetAttack attack_target(const Target& target,
-                           const std::function<double(const Local&, const Vec&, const Marginal&)>& log_ratio) {
+// The largest error over bound, over x and t on a given data set.
+TargetAttack attack_target(Reading reading, const Target& target, bool repaired) {
   const Index d = target.dim();
   const Vec mean = target.mean();
+  const double d_y = diameter(target.means()).value, farthest = target.means().rowwise().norm().maxCoeff();
   const bool large = double(target.size()) * double(d) > 1e5 || d > 64;
   const auto decode = [&](const Vec& p, Vec& x, Time& t) {
     const double fraction = 0.5 + 0.5 * std::tanh(p[0]);
@@ -134,38 +135,89 @@ TargetAttack attack_target(const Target& target,
     t.alpha = std::sqrt(1 - t.sigma * t.sigma);
     x = t.alpha * p[1] * mean + (t.sigma * std::exp(4 * std::tanh(p[2] / 2))) * p.tail(d);
   };
+  TargetAttack out;
   const Found found = maximise(
       [&](const Vec& p) {
         Vec x;
         Time t{1, 1};
         decode(p, x, t);
-        const Marginal marginal(target, t);
-        return log_ratio(marginal.at(x), x, marginal);
+        const Local local = Marginal(target, t).at(x);
+        const Vec eps = local.epsilon();
+        // As has_direction: rounding moves u by less than 1e-11.
+        if (!(eps.norm() > 1e-5 * (x.norm() + t.alpha * farthest) / t.sigma))
+          return -std::numeric_limits<double>::infinity();
+        ++out.cases;
+        const Vec u = eps.normalized();
+        // From C rather than F: F - u u^T/sigma^2 cancels where alpha D_y/sigma is small.
+        Mat m = -std::pow(t.alpha / t.sigma, 2) * local.posterior_covariance();
+        m.diagonal().array() += 1;
+        m -= u * u.transpose();
+        const double power = sigma_power(reading, t.sigma), error = power * m.norm() / (t.sigma * t.sigma);
+        return log_quotient(error, repaired ? power * bound_optimal(d, d_y, t) : bound_paper(x.norm(), 0, 0, d_y, t));
       },
       3 + d, {large ? 2 : 12, large ? 20 : 300, 5});
-  TargetAttack out{std::exp(found.value), {}, {1, 1}, found.attacks};
+  if (out.cases == 0) throw std::domain_error("at no point of the search does the noise prediction have a direction");
+  out.ratio = std::exp(found.value);
+  out.attacks = found.attacks;
   decode(found.at, out.x, out.time);
   return out;
 }
 
+// Why the printed bound holds on a data set at every x and every time of a variance-preserving process, or nothing.
+std::string proof_that_printed_holds(Reading reading, Index d, double d_y) {
+  if (d > 1) return {};
+  if (d_y == 0)
+    return "proof (theory/PROOFS.md, Lemma 6): for one data point in one dimension F = 1/sigma^2 = u u^T/sigma^2, so "
+           "the "
+           "error is 0";
+  // With q = alpha D_y/sigma: remainder <= q^2/4, printed >= 2 alpha D_y (1 + q^2). So their ratio is at most
+  // 1/(16 sigma), as q/(1 + q^2) <= 1/2, and at most 1/(8 alpha D_y).
+  constexpr double least = 0.1253;  // (1/8)/sqrt(1 - 1/256), rounded up
+  if (reading == Reading::remainder && d_y >= least)
+    return "proof (theory/PROOFS.md, Lemma 6): in one dimension the error is at most q^2/4, q = alpha D_y/sigma, and "
+           "the printed bound at least 2 "
+           "alpha D_y (1 + q^2); their ratio is at most 1/(16 sigma), enough for sigma >= 1/16, and at most 1/(8 alpha "
+           "D_y), enough for sigma < 1/16 as D_y >= 0.1253";
+  return {};
+}
+
+Case as_case(const Target& target, const TargetAttack& at) {
+  Case c;
+  for (Index k = 0; k < target.size(); ++k) {
+    const Vec y = target.means().row(k).transpose();
+    c.points.emplace_back(y.data(), y.data() + y.size());
+    c.weights.push_back(std::exp(target.log_weights()[k]));
+  }
+  c.alpha = at.time.alpha;
+  c.sigma = at.time.sigma;
+  c.x.assign(at.x.data(), at.x.data() + at.x.size());
+  return c;
+}
+
 Evidence on_target(Reading reading, const Target& target) {
-  const double d_y = target.is_points() ? diameter(target.means()).value : HUGE_VAL;
-  const auto ratio_to = [&](bool repaired) {
-    return attack_target(target, [&, repaired](const Local& local, const Vec& x, const Marginal& marginal) {
-      const auto u = noise_direction(local, x, marginal);
-      if (!u) return -std::numeric_limits<double>::infinity();
-      const Time t = marginal.time();
-      const double error = sigma_power(reading, t.sigma) * rank_one_error(local.fisher(), *u, t.sigma).error_fisher;
-      return log_quotient(error, repaired ? sigma_power(reading, t.sigma) * bound_optimal(x.size(), d_y, t)
-                                          : bound_paper(x.norm(), 0, 0, d_y, t));
-    });
-  };
+  if (!target.is_points())
+    throw std::domain_error("the printed bound needs the diameter of the data, and this target's support is unbounded");
+  const Index d = target.dim();
+  const double d_y = diameter(target.means()).value;
+  const TargetAttack worst = attack_target(reading, target, false);
+  const bool violated = worst.ratio > 1 + rounding;
   Evidence out;
-  const TargetAttack worst = ratio_to(false);
   out.value = worst.ratio;
-  // Where the printed bound survives on this target, the control is one on which it is known to fail: one point, x = 0.
-  out.control = worst.ratio > 1 + rounding ? ratio_to(true).ratio : HUGE_VAL;
-  if (worst.ratio > 1 + rounding && target.size() * target.dim() <= 1000)
+  out.certificate = proof_that_printed_holds(reading, d, d_y);
+  if (!violated && out.certificate.empty())
+    throw std::domain_error("no violation found by " + std::to_string(worst.attacks) +
+                            " attacks, which is not a proof; largest error/bound " + number(worst.ratio));
+  // One point in the plane: the printed bound fails as x tends to 0, the optimal one is attained at every x.
+  const Target plane = Target::points(Points::Zero(1, 2));
+  out.control = attack_target(reading, violated ? target : plane, true).ratio;
+  out.other_control = attack_target(reading, plane, false).ratio;
+  out.repair_attacks = violated ? worst.attacks : 0;
+  if (double(target.size()) * double(d) <= 1e5 && worst.ratio > 0) {
+    const Case c = as_case(target, worst);
+    out.second = rigorous::reading_error(reading, c, rigorous::posterior(c)) / bound_printed(c);
+    out.second_tolerance = 1e-6 * out.value;
+  }
+  if (violated && target.size() * d <= 1000)
     out.smallest = Counterexample{
         "bound",    target.means(), target.log_weights().array().exp(),
         worst.time, worst.x,        "On this target the error is " + number(worst.ratio) + " times the printed bound.",

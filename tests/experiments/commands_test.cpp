@@ -46,7 +46,7 @@ TEST(Bound, AgreesWithSixtyDigitsOnTwoPoints) {
 TEST(Bound, ErrorsAreNullWhereTheNoisePredictionVanishes) {
   const Json r = result(bound_command, {"target=two_points", "alpha=0.9", "sigma=0.5", "at=[[0,0,0]]"});
   for (const char* name : {"relative_error", "error_fisher", "error_jacobian", "error_r_hess_r", "holds_fisher",
-                           "holds_jacobian", "holds_r_hess_r", "holds_corrected", "holds_sharp"})
+                           "holds_jacobian", "holds_r_hess_r", "holds_corrected", "holds_optimal"})
     EXPECT_TRUE(r[name][0].is_null()) << name;
   EXPECT_TRUE(r["bound_paper"][0].is_number());
 }
@@ -70,7 +70,7 @@ TEST(Bound, SpreadMakesBoundsInfiniteUnlessAlphaIsZero) {
       bound_command, {R"(target={"kind":"gaussian_mixture","weights":[1,1],"means":[[0],[2]],"covariances":[0,[0]]})",
                       "alpha=1", "sigma=1", "at=[[3]]"});
   EXPECT_EQ(points["bound_corrected"][0], 2.0);
-  EXPECT_EQ(points["bound_sharp"][0], 1.0);
+  EXPECT_EQ(points["bound_optimal"][0], 1.0);
 }
 
 TEST(Score, TheHessianComesOnlyWhenAskedFor) {
