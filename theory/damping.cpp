@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "theory/linalg.hpp"
+#include "theory/parallel.hpp"
 
 namespace lml {
 namespace {
@@ -195,8 +196,8 @@ Critical critical_damping_search(const Marginal& marginal, const PointsRef& star
   for (Index i = 0; i < starts.rows(); ++i) from.push_back(starts.row(i).transpose());
   if (from.empty()) from.push_back(time.alpha * marginal.target().mean());
   std::vector<Critical> found(from.size(), Critical{-HUGE_VAL, Vec(), Vec()});
-#pragma omp parallel for schedule(dynamic) if (m.rows() < 4096)
-  for (std::size_t i = 0; i < from.size(); ++i) found[i] = ascend_critical(marginal, from[i], iterations);
+  parallel_for(Index(from.size()), m.rows() < 4096,
+               [&](Index i) { found[std::size_t(i)] = ascend_critical(marginal, from[std::size_t(i)], iterations); });
   return *std::max_element(found.begin(), found.end(),
                            [](const Critical& a, const Critical& b) { return a.value < b.value; });
 }

@@ -4,7 +4,7 @@
 //        = (sigma^2 ||eps||^2/lambda') [I - eps eps^T/(lambda' + ||eps||^2)],   lambda' = sigma^2 ||eps||^2 lambda,
 //
 // and the critical damping lambda*(t) = sup_x lambda_max(-F(x)): F + lambda I is positive definite everywhere for
-// lambda > lambda*, and nowhere-indefinite for lambda = lambda* where the supremum is not attained. lambda has the unit
+// lambda > lambda*, and for lambda = lambda* too where the supremum is not attained. lambda has the unit
 // of F, 1/x^2; lambda' is a number. Proofs of every bound here: theory/PROOFS-DAMPING.md.
 #pragma once
 #include <optional>
