@@ -66,13 +66,15 @@ double pair_supremum(double p_wide, double p_narrow, double log_ratio, double di
   if (delta <= 0) return square(alpha * p_wide) * distance2 / 4;
   const double l0 = log_ratio + 0.5 * double(d) * std::log(p_wide / p_narrow) -
                     p_wide * p_narrow * square(alpha) * distance2 / (2 * delta);
-  double lo = std::max(0.0, -l0), hi = lo + 4;  // z tanh((l0 + z)/2) - 1 is <= 0 at lo, > 0 at hi
-  for (int i = 0; i < 200 && lo < hi; ++i) {
+  // z tanh((l0 + z)/2) = 1 for z = from + v, l0 + z = start + v: neither sum cancels, however large -l0.
+  const double from = std::max(0.0, -l0), start = std::max(0.0, l0);
+  double lo = 0, hi = 4;
+  for (int i = 0; i < 200; ++i) {
     const double mid = 0.5 * (lo + hi);
     if (mid == lo || mid == hi) break;
-    (mid * std::tanh(0.5 * (l0 + mid)) < 1 ? lo : hi) = mid;
+    ((from + mid) * std::tanh(0.5 * (start + mid)) < 1 ? lo : hi) = mid;
   }
-  return 0.5 * delta * hi / square(std::cosh(0.5 * (l0 + hi)));
+  return 0.5 * delta * (from + hi) / square(std::cosh(0.5 * (start + hi)));
 }
 
 }  // namespace

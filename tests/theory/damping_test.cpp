@@ -7,6 +7,7 @@
 
 #include "dynamics/random.hpp"
 #include "theory/linalg.hpp"
+#include "theory/parallel.hpp"
 
 namespace lml {
 namespace {
@@ -116,6 +117,41 @@ TEST(CriticalDamping, CommonCovarianceIsTheWhitenedProblemAndPairsBoundIsotropic
   EXPECT_LE(found, critical_damping_bound(two, time));
   EXPECT_GT(found, 2.32);  // the worked example: 2.32 is not enough, 3.48 is
   EXPECT_LT(critical_damping_bound(two, time), 3.48);
+}
+
+TEST(CriticalDamping, CovariancesOneRoundingApartHaveTheBoundOfACommonOne) {
+  const Time time{0.8, 0.6};
+  const auto precision = [](double v) { return 1 / (0.64 * v + 0.36); };
+  for (double s2 : {0.5, 3.0}) {
+    double next = s2;
+    for (int i = 0; i < 8; ++i) next = std::nextafter(next, HUGE_VAL);
+    const auto bound = [&](double a, double b) {
+      return critical_damping_bound(Target::gaussian_mixture(Vec::Ones(2), line({-1, 2}), {a, b}), time);
+    };
+    // The true bounds differ by a relative 8 u; a few dozen roundings of terms of the size of bound + p.
+    EXPECT_NEAR(bound(s2, next), bound(s2, s2), 1e-14 * (std::abs(bound(s2, s2)) + 2 * precision(s2))) << s2;
+  }
+}
+
+TEST(CriticalDamping, SearchThrowsWhatAPointOutOfRangeThrows) {
+  Points far(2, 1);
+  far << 3e153, -3e153;
+  const Marginal marginal(Target::points(far), {0.99, 0.1});
+  EXPECT_THROW(critical_damping_search(marginal, far, 1, 10), std::exception);
+}
+
+TEST(ParallelFor, RunsEveryIndexAndThrowsTheExceptionOfTheLowest) {
+  std::vector<int> seen(100, 0);
+  try {
+    parallel_for(100, true, [&](Index i) {
+      ++seen[std::size_t(i)];
+      if (i % 2 == 1) throw std::out_of_range(std::to_string(i));
+    });
+    FAIL();
+  } catch (const std::out_of_range& e) {
+    EXPECT_STREQ(e.what(), "1");
+  }
+  EXPECT_EQ(seen, std::vector<int>(100, 1));
 }
 
 TEST(CriticalDamping, CrossedCovariancesHaveNoFiniteBound) {
