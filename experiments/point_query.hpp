@@ -2,12 +2,13 @@
 #pragma once
 #include <omp.h>
 
-#include <exception>
+#include <atomic>
 #include <string>
 #include <vector>
 
 #include "experiments/reader.hpp"
 #include "theory/marginal.hpp"
+#include "theory/parallel.hpp"
 
 namespace lml {
 
@@ -32,28 +33,18 @@ PointQuery read_point_query(const Document& document);
 template <class Body>
 std::int64_t for_each_point(const PointQuery& query, const Body& body) {
   const Index n = query.at.rows();
-  std::vector<std::exception_ptr> refused(static_cast<std::size_t>(n));
-  std::int64_t evaluations = 0;
+  std::atomic<std::int64_t> evaluations{0};
   // One point alone keeps all threads busy where it is large; a thread each would then also hold d x d matrices each.
   const bool over_points = n >= omp_get_max_threads() && query.marginal.dim() <= 1024;
-#pragma omp parallel for schedule(dynamic) reduction(+ : evaluations) if (over_points)
-  for (Index i = 0; i < n; ++i) {
+  parallel_for(n, over_points, [&](Index i) {
     try {
       const Local local = query.marginal.at(query.at.row(i).transpose());
       ++evaluations;
       body(i, local);
-    } catch (...) {
-      refused[std::size_t(i)] = std::current_exception();
-    }
-  }
-  for (Index i = 0; i < n; ++i) {
-    if (!refused[std::size_t(i)]) continue;
-    try {
-      std::rethrow_exception(refused[std::size_t(i)]);
     } catch (const BadInput& e) {
       query.refuse(i, e.what());
     }
-  }
+  });
   return evaluations;
 }
 
