@@ -144,17 +144,16 @@ void Line::mesh(const Metric& metric, const Marginal* also, int degree) {
   edges.erase(std::unique(edges.begin(), edges.end()), edges.end());
 
   // Legendre coefficients on an element: projection by the element's own quadrature.
-  Mat& to_legendre = to_legendre_;
-  to_legendre.resize(degree + 1, degree + 1);
+  to_legendre_.resize(degree + 1, degree + 1);
   for (int k = 0; k <= degree; ++k)
     for (int i = 0; i <= degree; ++i) {
       double p = 1;
       if (k == 1) p = reference_nodes_[i];
       if (k > 1) p = i == 0 ? (k % 2 ? -1 : 1) : i == degree ? 1 : legendre(k, reference_nodes_[i]).first;
-      to_legendre(k, i) = (k == degree ? degree / 2.0 : k + 0.5) * p * reference_weights_[i];
+      to_legendre_(k, i) = (k == degree ? degree / 2.0 : k + 0.5) * p * reference_weights_[i];
     }
   const auto unresolved = [&](const Vec& values) {
-    const Vec c = (to_legendre * values).cwiseAbs();
+    const Vec c = (to_legendre_ * values).cwiseAbs();
     return c.tail(3).maxCoeff() > 1e-9 * values.cwiseAbs().maxCoeff();
   };
 
