@@ -5,52 +5,13 @@
 #include <cstdio>
 #include <limits>
 
+#include "dynamics/lobatto.hpp"
 #include "theory/linalg.hpp"
 
 namespace lml {
 namespace {
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
-
-// Legendre P_n and P_n' at t, by recurrence.
-std::pair<double, double> legendre(int n, double t) {
-  double p0 = 1, p1 = t;
-  for (int k = 2; k <= n; ++k) {
-    const double p2 = ((2 * k - 1) * t * p1 - (k - 1) * p0) / k;
-    p0 = p1;
-    p1 = p2;
-  }
-  return {p1, n * (t * p1 - p0) / (t * t - 1)};
-}
-
-// Gauss-Lobatto-Legendre nodes: +-1 and the roots of P_n', by Newton from the Chebyshev-Lobatto points.
-void lobatto(int n, Vec& nodes, Vec& weights, Mat& derivative) {
-  nodes.resize(n + 1);
-  nodes[0] = -1;
-  nodes[n] = 1;
-  for (int i = 1; i < n; ++i) {
-    double t = -std::cos(M_PI * i / n);
-    for (int it = 0; it < 50; ++it) {
-      const auto [p, dp] = legendre(n, t);
-      const double ddp = (2 * t * dp - n * (n + 1) * p) / (1 - t * t);
-      const double step = dp / ddp;
-      t -= step;
-      if (std::abs(step) < 1e-16) break;
-    }
-    nodes[i] = t;
-  }
-  weights.resize(n + 1);
-  Vec at(n + 1);
-  for (int i = 0; i <= n; ++i) {
-    at[i] = i == 0 ? (n % 2 ? -1 : 1) : i == n ? 1 : legendre(n, nodes[i]).first;
-    weights[i] = 2 / (n * (n + 1) * at[i] * at[i]);
-  }
-  derivative.setZero(n + 1, n + 1);
-  for (int i = 0; i <= n; ++i)
-    for (int j = 0; j <= n; ++j)
-      if (i != j) derivative(i, j) = at[i] / (at[j] * (nodes[i] - nodes[j]));
-  derivative.diagonal() = -derivative.rowwise().sum();
-}
 
 struct Sample {
   double log_p, d, eps, lowest;  // lowest: F + lambda for the exact metric
@@ -64,6 +25,8 @@ Sample sample(const Metric& metric, double x) {
   Sample out{local.log_density(), 1, eps, 1};
   switch (spec.curvature) {
     case Curvature::identity: break;
+    case Curvature::constant: out.d = spec.matrix(0, 0); break;
+    case Curvature::rank_k:  // in one dimension the exact metric
     case Curvature::exact:
       out.lowest = (spec.printed_sign ? -f : f) + spec.damping;
       out.d = 1 / out.lowest;
@@ -113,7 +76,8 @@ Line::Line(const Metric& metric, double theta, int degree, const Marginal* also)
   lobatto(degree, reference_nodes_, reference_weights_, derivative_);
   mesh(metric, also, degree);
   if (!existence_.exists) return;
-  log_q_ = log_p_.array() + (theta_ - 1) * d_.array().log();
+  log_q_ = log_p_;
+  if (theta_ != 1) log_q_.array() += (theta_ - 1) * d_.array().log();  // D may be 0 at a node
   if (metric.spec().curvature == Curvature::rank_one_scaled && !metric.spec().printed_prefactor) {
     // D ~ eps^2 at every zero of eps: no path crosses it, and p/D (p/sqrt D) has the integral of 1/x^2 (1/|x|) there.
     existence_.unique = false;
@@ -147,9 +111,7 @@ void Line::mesh(const Metric& metric, const Marginal* also, int degree) {
   to_legendre_.resize(degree + 1, degree + 1);
   for (int k = 0; k <= degree; ++k)
     for (int i = 0; i <= degree; ++i) {
-      double p = 1;
-      if (k == 1) p = reference_nodes_[i];
-      if (k > 1) p = i == 0 ? (k % 2 ? -1 : 1) : i == degree ? 1 : legendre(k, reference_nodes_[i]).first;
+      const double p = std::legendre(unsigned(k), reference_nodes_[i]);
       to_legendre_(k, i) = (k == degree ? degree / 2.0 : k + 0.5) * p * reference_weights_[i];
     }
   const auto unresolved = [&](const Vec& values) {
@@ -195,7 +157,10 @@ void Line::mesh(const Metric& metric, const Marginal* also, int degree) {
     const bool vanishing = metric.spec().curvature == Curvature::rank_one_scaled;  // q itself, not D, must be smooth
     const Vec density = (p.array() - p.maxCoeff()).exp(), other = (e.log_also.array() - e.log_also.maxCoeff()).exp();
     const bool negligible = p.maxCoeff() < floor && (!also || e.log_also.maxCoeff() < also_floor);
-    if (!narrow && !negligible && (unresolved(density) || unresolved(other) || (!vanishing && unresolved(d)))) {
+    // A steeper element has coefficients in the generator that no degree resolves.
+    const bool steep = p.maxCoeff() - std::max(p.minCoeff(), floor) > 30;
+    if (!narrow && !negligible &&
+        (steep || unresolved(density) || unresolved(other) || (!vanishing && unresolved(d)))) {
       const double middle = 0.5 * (e.from + e.to);
       open.push_back({middle, e.to, {}, {}});
       open.push_back({e.from, middle, {}, {}});
@@ -266,7 +231,7 @@ double Line::absolute_integral(const Vec& f) const {
     };
     double from = 0;  // the integral up to the last zero
     for (int i = 0; i < degree; ++i) {
-      if (!(values[i] * values[i + 1] < 0)) continue;
+      if ((values[i] < 0) == (values[i + 1] < 0)) continue;  // a zero at a node counts as positive
       double low = reference_nodes_[i], high = reference_nodes_[i + 1];
       const bool rising = values[i] < 0;
       while (high - low > 1e-15) {
@@ -334,19 +299,32 @@ const Vec& Line::rates() const {
   return rates_;
 }
 
-std::vector<Divergences> Line::flow(const Marginal& initial, const std::vector<double>& times) const {
+// Density times quadrature weight, at the nodes.
+std::vector<Vec> Line::masses(const Marginal& initial, const std::vector<double>& times) const {
   rates();
   const Vec half_log_mass = 0.5 * (log_q_.array() + w_.array().log());
   Vec start(x_.size());
   for (Index i = 0; i < x_.size(); ++i)
     start[i] = std::exp(initial.at(Vec::Constant(1, x_[i])).log_density() + std::log(w_[i]) - half_log_mass[i]);
   const Vec coefficients = modes_.transpose() * start;
-  std::vector<Divergences> out;
+  std::vector<Vec> out;
   for (double t : times) {
     const Vec now =
         t == 0 ? start : Vec(modes_ * ((-t * rates_.array().max(0.0)).exp() * coefficients.array()).matrix());
-    out.push_back(against_target((now.array() * half_log_mass.array().exp()).matrix()));
+    out.push_back(now.array() * half_log_mass.array().exp());
   }
+  return out;
+}
+
+std::vector<Vec> Line::densities(const Marginal& initial, const std::vector<double>& times) const {
+  std::vector<Vec> out = masses(initial, times);
+  for (Vec& m : out) m.array() /= w_.array();
+  return out;
+}
+
+std::vector<Divergences> Line::flow(const Marginal& initial, const std::vector<double>& times) const {
+  std::vector<Divergences> out;
+  for (const Vec& m : masses(initial, times)) out.push_back(against_target(m));
   return out;
 }
 

@@ -41,15 +41,26 @@ class Line {
   double variance() const;
   Divergences divergences() const;
 
-  /// Eigenvalues of the generator, 0 first. Computed at the first call; throws BadInput ("/target") where modes are so
-  /// far apart that the density between them leaves the range of float64.
+  /// Eigenvalues of the generator, 0 first: what the solver makes of that 0 says how far rounding reaches (a mesh that
+  /// holds an `also` far out in p's tail is so steep that it can be -1e2, of modes without weight). Computed at the
+  /// first call; throws BadInput ("/target") where modes are so far apart that the density between them leaves the
+  /// range of float64.
   const Vec& rates() const;
   /// Divergences from the target of the law at each time, started from the density `initial`.
   std::vector<Divergences> flow(const Marginal& initial, const std::vector<double>& times) const;
 
   Index size() const { return x_.size(); }
+  /// Nodes [n] in rising order, the first node of each element, and the target's density at the nodes.
+  const Vec& nodes() const { return x_; }
+  const std::vector<Index>& elements() const { return first_; }
+  Vec target_density() const { return log_p_.array().exp(); }
+  /// Of q at the nodes; meaningless where it does not exist.
+  Vec density() const { return log_q_.array().exp(); }
+  /// The density of the law at the nodes at each time, started from `initial`.
+  std::vector<Vec> densities(const Marginal& initial, const std::vector<double>& times) const;
 
  private:
+  std::vector<Vec> masses(const Marginal& initial, const std::vector<double>& times) const;
   void mesh(const Metric& metric, const Marginal* also, int degree);
   Divergences against_target(const Vec& mass) const;
   double absolute_integral(const Vec& f) const;

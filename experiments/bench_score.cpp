@@ -1,11 +1,9 @@
 #include "experiments/bench_score.hpp"
 
 #include <dlfcn.h>
-#include <omp.h>
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
@@ -17,10 +15,10 @@
 
 #include "dynamics/random.hpp"
 #include "experiments/arrays.hpp"
+#include "experiments/bench_tools.hpp"
 #include "experiments/document.hpp"
 #include "experiments/errors.hpp"
 #include "experiments/output.hpp"
-#include "experiments/subprocess.hpp"
 #include "theory/kernels/exp.hpp"
 #include "theory/marginal.hpp"
 
@@ -28,34 +26,6 @@ namespace lml {
 namespace {
 
 namespace fs = std::filesystem;
-
-struct Seconds {
-  double best, median;
-};
-
-template <class F>
-Seconds measure(double budget, F&& call) {
-  call();
-  std::vector<double> all;
-  for (double spent = 0; all.size() < 3 || (spent < budget && all.size() < 200); spent += all.back()) {
-    const auto start = std::chrono::steady_clock::now();
-    call();
-    all.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
-  }
-  std::sort(all.begin(), all.end());
-  return {all.front(), all[all.size() / 2]};
-}
-
-class WithThreads {
- public:
-  explicit WithThreads(int n) : before_(omp_get_max_threads()) { omp_set_num_threads(n); }
-  ~WithThreads() { omp_set_num_threads(before_); }
-  WithThreads(const WithThreads&) = delete;
-  WithThreads& operator=(const WithThreads&) = delete;
-
- private:
-  int before_;
-};
 
 struct Aligned {
   explicit Aligned(std::size_t n, double value) : data(static_cast<double*>(std::aligned_alloc(64, n * 8))) {
@@ -331,36 +301,12 @@ Json write_peer_case(const fs::path& folder, const Case& c, bool quick) {
           {"budget", quick ? 0.1 : 0.5}};
 }
 
-class Folder {
- public:
-  Folder() {
-    std::string name = (fs::temp_directory_path() / "lml-bench-XXXXXX").string();
-    if (!mkdtemp(name.data())) throw UsageError(name + ": cannot be made");
-    path = name;
-  }
-  ~Folder() {
-    std::error_code ignored;
-    fs::remove_all(path, ignored);
-  }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  fs::path path;
-};
-
 // One process a thread count: the libraries fix their threads at the start.
-Json run_peers(const fs::path& folder, const Json& cases, int threads) {
-  const fs::path scripts = LML_BENCH_SCRIPTS, environment = LML_PEERS;
-  try {
-    run_program({"python3", (scripts / "setup_peers.py").string(), environment.string()});
-  } catch (const std::runtime_error& e) {
-    throw NotHere(std::string("the peers could not be set up (python3 with venv and access to PyPI): ") + e.what());
-  }
+Json measure_peers(const fs::path& folder, const Json& cases, int threads) {
   std::ofstream(folder / "cases.json") << dump(cases);
-  run_program({(environment / "bin" / "python").string(), (scripts / "score_peers.py").string(), folder.string(),
-               std::to_string(threads)});
-  std::ifstream file(folder / ("peers-" + std::to_string(threads) + ".json"));
-  const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-  return parse_json(text, "peers");
+  return parse_json(run_peers("peers", "score_peers.py", {folder.string(), std::to_string(threads)},
+                              folder / ("peers-" + std::to_string(threads) + ".json")),
+                    "peers");
 }
 
 void add_peers(const Json& peers, std::vector<Row>& rows, int threads) {
@@ -378,12 +324,6 @@ void add_peers(const Json& peers, std::vector<Row>& rows, int threads) {
 }
 
 // --- report ----------------------------------------------------------------------------------------------------------
-
-std::string fixed(double value, int digits) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.*f", digits, value);
-  return text;
-}
 
 std::string nanoseconds(double seconds) { return seconds < 1e-5 ? fixed(seconds * 1e9, 1) : brief(seconds * 1e9); }
 
@@ -453,7 +393,7 @@ int bench_score_command(const Common& common, const BenchScore& options) {
   const Index scale = options.quick ? 8 : 1;
   std::vector<Row> rows;
   Json peer_cases = Json::array();
-  const std::optional<Folder> folder = options.peers ? std::optional<Folder>(std::in_place) : std::nullopt;
+  const std::optional<BenchFolder> folder = options.peers ? std::optional<BenchFolder>(std::in_place) : std::nullopt;
   const auto add = [&](const Case& c) {
     const std::vector<Row> more = run_case(c, threads, options.quick);
     rows.insert(rows.end(), more.begin(), more.end());
@@ -477,7 +417,7 @@ int bench_score_command(const Common& common, const BenchScore& options) {
   Json versions, differences = Json::object();
   if (folder)
     for (std::size_t i = 0; i < threads.size(); ++i) {
-      const Json peers = run_peers(folder->path, peer_cases, threads[i]);
+      const Json peers = measure_peers(folder->path, peer_cases, threads[i]);
       add_peers(peers, rows, threads[i]);
       machines[i].flops_numpy = peers["matrix_product"].get<double>();
       machines[i].flops = std::max(machines[i].flops, machines[i].flops_numpy);

@@ -72,16 +72,37 @@ Json numbers(const Vec& v) {
   return out;
 }
 
-Json spec_of(const checks::Counterexample& c) {
-  Json target{{"kind", "points"}, {"points", Json::array()}};
-  for (Index k = 0; k < c.points.rows(); ++k) target["points"].push_back(numbers(c.points.row(k).transpose()));
-  if (c.weights.size()) target["weights"] = numbers(c.weights);
-  if (!c.variances.empty()) {
-    target = {{"kind", "gaussian_mixture"}, {"means", target["points"]}, {"covariances", Json::array()}};
-    target["weights"] = numbers(c.weights.size() ? c.weights : Vec(Vec::Ones(c.points.rows())));
-    for (const Vec& v : c.variances) target["covariances"].push_back(numbers(v));
+Json target_of(const Points& points, const Vec& weights, const std::vector<Vec>& variances) {
+  Json rows = Json::array();
+  for (Index k = 0; k < points.rows(); ++k) rows.push_back(numbers(points.row(k).transpose()));
+  if (variances.empty()) {
+    Json target{{"kind", "points"}, {"points", rows}};
+    if (weights.size()) target["weights"] = numbers(weights);
+    return target;
   }
-  return {{"target", target}, {"alpha", c.time.alpha}, {"sigma", c.time.sigma}, {"at", Json::array({numbers(c.x)})}};
+  Json covariances = Json::array();
+  for (const Vec& v : variances) covariances.push_back(numbers(v));
+  return {{"kind", "gaussian_mixture"},
+          {"weights", numbers(weights.size() ? weights : Vec(Vec::Ones(points.rows())))},
+          {"means", rows},
+          {"covariances", covariances}};
+}
+
+Json spec_of(const checks::Counterexample& c) {
+  Json spec{{"target", target_of(c.points, c.weights, c.variances)}, {"alpha", c.time.alpha}, {"sigma", c.time.sigma}};
+  if (!c.law) {
+    spec["at"] = Json::array({numbers(c.x)});
+    return spec;
+  }
+  Json metric{{"curvature", c.law->curvature}};
+  if (c.law->curvature != "identity") metric["damping"] = figure(c.law->damping);
+  if (c.law->curvature == "exact") metric["sign"] = c.law->sign;
+  spec["metric"] = metric;
+  if (!c.law->calculus.empty()) spec["calculus"] = c.law->calculus;
+  if (c.law->times.empty()) return spec;
+  spec["initial"] = target_of(c.law->initial_means, Vec(), c.law->initial_variances);
+  spec["times"] = c.law->times;
+  return spec;
 }
 
 Json document_of(const Result& r) {

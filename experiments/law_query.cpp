@@ -9,17 +9,28 @@ namespace lml {
 
 Metric read_metric(const Object& spec) {
   const Reader where = spec.at("metric");
-  const Object o = where.object({"curvature", "damping", "sign", "prefactor"});
+  const Object o = where.object({"curvature", "damping", "sign", "prefactor", "rank", "matrix"});
   MetricSpec m;
-  const std::string curvature = o.at("curvature").one_of({"exact", "rank_one", "rank_one_scaled", "identity"});
+  const std::string curvature =
+      o.at("curvature").one_of({"exact", "rank_one", "rank_one_scaled", "identity", "rank_k", "constant"});
   if (curvature == "exact") m.curvature = Curvature::exact;
   if (curvature == "rank_one") m.curvature = Curvature::rank_one;
   if (curvature == "rank_one_scaled") m.curvature = Curvature::rank_one_scaled;
-  if (m.curvature == Curvature::identity) {
-    if (const auto damping = o.find("damping")) damping->fail("the identity takes no damping");
+  if (curvature == "rank_k") m.curvature = Curvature::rank_k;
+  if (curvature == "constant") m.curvature = Curvature::constant;
+  if (m.curvature == Curvature::identity || m.curvature == Curvature::constant) {
+    if (const auto damping = o.find("damping")) damping->fail("is none of the curvature " + curvature);
   } else {
     m.damping = o.at("damping").number();
   }
+  if (m.curvature == Curvature::rank_k)
+    m.rank = o.at("rank").integer(1, 1000000);
+  else if (const auto rank = o.find("rank"))
+    rank->fail("is for the curvature rank_k only");
+  if (m.curvature == Curvature::constant)
+    m.matrix = o.at("matrix").matrix();
+  else if (const auto matrix = o.find("matrix"))
+    matrix->fail("is for the curvature constant only");
   if (const auto sign = o.find("sign")) {
     m.printed_sign = sign->one_of({"corrected", "printed"}) == "printed";
     if (m.printed_sign && m.curvature != Curvature::exact) sign->fail("matters for the curvature exact only");
@@ -35,9 +46,11 @@ Metric read_metric(const Object& spec) {
   return within(where, [&] { return Metric(std::move(marginal), m); });
 }
 
-double read_calculus(const Reader& calculus) {
+Calculus read_calculus(const Reader& calculus) {
   const std::string name = calculus.one_of({"ito", "half", "corrected", "stratonovich"});
-  return name == "ito" ? 0 : name == "corrected" ? 1 : 0.5;
+  if (name == "ito") return Calculus::ito;
+  if (name == "half") return Calculus::half;
+  return name == "corrected" ? Calculus::corrected : Calculus::stratonovich;
 }
 
 Marginal read_law(const Reader& mixture) {

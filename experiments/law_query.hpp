@@ -11,8 +11,7 @@ namespace lml {
 /// Throws SpecError with the full pointer.
 Metric read_metric(const Object& spec);
 
-/// How much of div D is in the drift: ito 0, half 1/2, corrected 1; in one dimension stratonovich is half.
-double read_calculus(const Reader& calculus);
+Calculus read_calculus(const Reader& calculus);
 
 /// A mixture as the law of x itself. Throws SpecError unless every component has a density.
 Marginal read_law(const Reader& mixture);

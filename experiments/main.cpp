@@ -6,11 +6,14 @@
 #include <functional>
 #include <new>
 
+#include "experiments/bench_dynamics.hpp"
 #include "experiments/bench_score.hpp"
 #include "experiments/check_command.hpp"
 #include "experiments/command.hpp"
 #include "experiments/errors.hpp"
+#include "experiments/mpi_processes.hpp"
 #include "experiments/output.hpp"
+#include "experiments/plot_command.hpp"
 
 namespace {
 
@@ -25,7 +28,9 @@ constexpr const char* welcome =
     "  lml stationary SPEC    stationary law of a Langevin variant (d = 1)\n"
     "  lml gap SPEC           spectral gap of a metric (d = 1)\n"
     "  lml converge SPEC      divergence along the flow of the law (d = 1)\n"
+    "  lml plot RESULT        the figure of a result: converge, stationary\n"
     "  lml bench score        speed, beside peers and this machine's limit\n"
+    "  lml bench dynamics     what a step of a simulation costs, beside peers\n"
     "\n"
     "A first try:\n"
     "  lml bound --set target=two_points --set alpha=0.9 --set sigma=0.5 \\\n"
@@ -72,6 +77,8 @@ void require_spec(const Options& o, const char* command) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (lml::is_other_process() && !(std::freopen("/dev/null", "w", stdout) && std::freopen("/dev/null", "w", stderr)))
+    return 2;
   Options o;
   o.common.arguments.assign(argv + (argc > 0), argv + argc);
   std::function<int()> run;
@@ -163,6 +170,27 @@ int main(int argc, char** argv) {
                         "beside numpy, PyTorch and JAX; the first time installs them (5 GB) under build/peers");
   add_common(*bench_score, o);
   bench_score->callback([&] { run = [&] { return lml::bench_score_command(o.common, bench_options); }; });
+
+  lml::BenchDynamics dynamics_options;
+  CLI::App* bench_dynamics = bench->add_subcommand("dynamics", "what a step of a simulation costs");
+  bench_dynamics->footer("Example:\n  lml bench dynamics --peers --out results/bench");
+  bench_dynamics->add_flag("--quick", dynamics_options.quick, "shorter repeats");
+  bench_dynamics->add_flag("--peers", dynamics_options.peers,
+                           "beside JAX and blackjax; the first time installs them (0.7 GB) under build/peers-dynamics");
+  add_common(*bench_dynamics, o);
+  bench_dynamics->callback([&] { run = [&] { return lml::bench_dynamics_command(o.common, dynamics_options); }; });
+
+  lml::PlotOptions plot_options;
+  CLI::App* plot = app.add_subcommand("plot", "the figure of a result of lml converge or lml stationary");
+  plot->footer(
+      "Example:\n  lml converge spec.json --out results/flow && lml plot results/flow\n"
+      "  lml converge spec.json --json | lml plot - --out flow.pdf");
+  plot->add_option("RESULT", plot_options.result,
+                   "a folder that --out wrote, or a document of --json; - for standard input")
+      ->required();
+  plot->add_option("--out", plot_options.out, "one file, .svg, .pdf or .png; else SVG and PNG beside the result")
+      ->type_name("FILE");
+  plot->callback([&] { run = [&]() -> int { lml::plot_command(plot_options); }; });
 
   try {
     app.parse(argc, argv);

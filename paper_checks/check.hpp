@@ -27,7 +27,20 @@ struct Context {
   bool full = false;
 };
 
-/// A data set (or mixture of points), a time and a point: what `lml bound` and `lml score` replay.
+/// What the specs of `lml stationary`, `gap` and `converge` have beside a target and a time.
+struct LawKeys {
+  std::string curvature;
+  double damping = 0;              // not of the identity
+  std::string sign = "corrected";  // of `exact`
+  std::string calculus = {};       // empty for `gap`, which has none
+  // Of `converge`: a Gaussian mixture of equal weights with diagonal covariances, and the times.
+  Points initial_means = {};
+  std::vector<Vec> initial_variances = {};
+  std::vector<double> times = {};
+};
+
+/// A data set (or mixture of points), a time and a point: what `lml bound` and `lml score` replay. Or, in place of the
+/// point, a dynamics: what the commands about laws replay.
 struct Counterexample {
   std::string command = "bound";
   Points points;
@@ -36,6 +49,7 @@ struct Counterexample {
   Vec x;
   std::string sentence;        // one sentence, with the figures
   std::vector<Vec> variances;  // diagonal covariances of a Gaussian mixture; empty: a finite data set
+  std::optional<LawKeys> law = {};
 };
 
 /// Figures for the report and for plots: a row a measurement, columns named with their unit.

@@ -1,8 +1,13 @@
 #include "paper_checks/check.hpp"
+#include "paper_checks/checks/annealed.hpp"
 #include "paper_checks/checks/damping.hpp"
 #include "paper_checks/checks/derivation.hpp"
+#include "paper_checks/checks/laws_discretisation.hpp"
+#include "paper_checks/checks/prop3.hpp"
+#include "paper_checks/checks/prop4.hpp"
 #include "paper_checks/checks/proposition1.hpp"
 #include "paper_checks/checks/proposition2.hpp"
+#include "paper_checks/checks/remark2.hpp"
 
 namespace lml::checks {
 
@@ -55,6 +60,69 @@ const std::map<std::string, Check>& registry() {
       {"def2-convexity", def2_convexity},
       {"def2-convexity-corrected", def2_convexity_corrected},
       {"def2-convexity-paper", def2_convexity_paper},
+      // Eq. 9, 10 and 18
+      {"eq9-limit", eq9_limit},
+      {"eq9-limit-ancestral", eq9_limit_ancestral},
+      {"eq9-eq10-marginals", eq9_eq10_marginals},
+      {"eq9-eq10-marginals-normalised", eq9_eq10_marginals_normalised},
+      {"eq10-keeps-pt", eq10_keeps_pt},
+      {"eq10-keeps-pt-normalised", eq10_keeps_pt_normalised},
+      {"eq10-keeps-pt-exact", eq10_keeps_pt_exact},
+      {"eq10-corrected", eq10_corrected},
+      // Sec. 2.1, and the step beside the law
+      {"sec21-metropolis", metropolis_langevin},
+      {"sec21-metropolis-damped", metropolis_damped},
+      {"sec21-metropolis-acceptance", metropolis_acceptance_rate},
+      {"prop3-step-bias", step_bias},
+      {"prop3-step-bias-rank-one", step_bias_rank_one},
+      // Proposition 4 and Remark 2
+      {"prop4-gaussian", prop4_gaussian},
+      {"prop4-brascamp-lieb", prop4_brascamp_lieb},
+      {"prop4-brascamp-lieb-any", prop4_brascamp_lieb_any},
+      {"prop4-undamped", prop4_undamped},
+      {"prop4-decay", prop4_decay},
+      {"prop4-decay-plane", prop4_decay_plane},
+      {"prop4-decay-printed", prop4_decay_printed},
+      {"prop4-which-law", prop4_which_law},
+      {"prop4-sign-slip", prop4_sign_slip},
+      {"prop4-equal-cost", prop4_equal_cost},
+      {"prop4-equal-cost-modes", prop4_equal_cost_modes},
+      {"prop4-equal-cost-bias", prop4_equal_cost_bias},
+      {"prop4-mode-crossing", prop4_mode_crossing},
+      {"prop4-mode-crossing-plane", prop4_mode_crossing_plane},
+      {"prop4-mode-crossing-exponential", prop4_mode_crossing_exponential},
+      {"remark2-tv", remark2_tv},
+      {"remark2-hellinger", remark2_hellinger},
+      {"remark2-kl", remark2_kl},
+      {"remark2-wasserstein", remark2_wasserstein},
+      {"remark2-wasserstein-metric", remark2_wasserstein_metric},
+      // Eq. 1 and 4, Proposition 3
+      {"eq1-stationary", eq1_stationary},
+      {"eq4-sign", eq4_sign},
+      {"eq4-sign-corrected", eq4_sign_corrected},
+      {"eq4-stationary", eq4_stationary},
+      {"eq4-stationary-gaussian", eq4_stationary_gaussian},
+      {"prop3-exists", prop3_exists},
+      {"prop3-exists-exact", prop3_exists_exact},
+      {"prop3-exists-rank-one", prop3_exists_rank_one},
+      {"prop3-exists-scaled", prop3_exists_scaled},
+      {"prop3-exists-scaled-threshold", prop3_exists_scaled_threshold},
+      {"prop3-unique", prop3_unique},
+      {"prop3-unique-elliptic", prop3_unique_elliptic},
+      {"prop3-exact", prop3_exact},
+      {"prop3-exact-gaussian", prop3_exact_gaussian},
+      {"prop3-exact-printed", prop3_exact_printed},
+      {"prop3-rank-one", prop3_rank_one},
+      {"prop3-rank-one-line", prop3_rank_one_line},
+      {"prop3-scaled", prop3_scaled},
+      {"prop3-stratonovich", prop3_stratonovich},
+      {"prop3-stratonovich-rank-one", prop3_stratonovich_rank_one},
+      {"prop3-stratonovich-half", prop3_stratonovich_half},
+      {"prop3-corrected", prop3_corrected},
+      {"prop3-three-ways", prop3_three_ways},
+      {"prop3-dimension", prop3_dimension},
+      {"prop3-mirror", prop3_mirror},
+      {"prop3-mirror-rank-one", prop3_mirror_rank_one},
   };
   return checks;
 }

@@ -1,6 +1,7 @@
-"""Makes the virtual environment of the peers that `lml bench score --peers` measures: setup_peers.py DIR.
+"""Makes a virtual environment of the peers that `lml bench` measures: setup_peers.py DIR SET.
 
-numpy, PyTorch and JAX, pinned.
+peers: numpy, PyTorch and JAX, pinned, for `lml bench score --peers`; peers-dynamics: JAX and blackjax, for `lml bench
+dynamics --peers`; peers-generator: fplanck, for its Fokker-Planck generators.
 """
 
 import pathlib
@@ -9,34 +10,47 @@ import sys
 import venv
 
 # The wheel of torch pins its CUDA libraries itself; Python's torch cannot be imported without them, even on a CPU.
-PINNED = [
-    "numpy==2.4.6",
-    "jax==0.10.2",
-    "jaxlib==0.10.2",
-    "torch==2.11.0",
-    "filelock==3.20.0",
-    "typing-extensions==4.15.0",
-    "sympy==1.14.0",
-    "networkx==3.5",
-    "jinja2==3.1.6",
-    "fsspec==2025.9.0",
-    "mpmath==1.3.0",
-]
+PINNED = {
+    "peers": [
+        "numpy==2.4.6",
+        "jax==0.10.2",
+        "jaxlib==0.10.2",
+        "torch==2.11.0",
+        "filelock==3.20.0",
+        "typing-extensions==4.15.0",
+        "sympy==1.14.0",
+        "networkx==3.5",
+        "jinja2==3.1.6",
+        "fsspec==2025.9.0",
+        "mpmath==1.3.0",
+    ],
+    "peers-dynamics": [
+        "numpy==2.4.6",
+        "jax==0.10.2",
+        "jaxlib==0.10.2",
+        "blackjax==1.7.1",
+        "optax==0.2.8",
+        "scipy==1.17.1",
+    ],
+    "peers-generator": ["numpy==2.4.6", "scipy==1.17.1", "fplanck==0.2.2"],
+}
+SIZES = {"peers-generator": "0.2 GB", "peers": "5 GB", "peers-dynamics": "0.7 GB"}
+
 
 
 def main() -> int:
-    if len(sys.argv) != 2:
-        print("usage: setup_peers.py DIR", file=sys.stderr)
+    if len(sys.argv) != 3 or sys.argv[2] not in PINNED:
+        print("usage: setup_peers.py DIR SET", file=sys.stderr)
         return 2
-    root = pathlib.Path(sys.argv[1])
+    root, packages = pathlib.Path(sys.argv[1]), PINNED[sys.argv[2]]
     stamp = root / "peers.txt"
-    wanted = "\n".join(PINNED)
+    wanted = "\n".join(packages)
     if stamp.exists() and stamp.read_text() == wanted:
         return 0
     venv.create(root, with_pip=True)
     pip = [str(root / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    print("peers: installing numpy, PyTorch and JAX, about 5 GB, once", file=sys.stderr)
-    subprocess.run(pip + PINNED, check=True, stdout=sys.stderr)
+    print(f"peers: installing {len(packages)} packages, {SIZES[sys.argv[2]]}, once", file=sys.stderr)
+    subprocess.run(pip + packages, check=True, stdout=sys.stderr)
     stamp.write_text(wanted)
     return 0
 

@@ -60,13 +60,14 @@ TEST(Laws, MistakesAreNamedByTheirPlace) {
   EXPECT_EQ(gap(R"({"curvature":"exact","damping":-1})"), "--set: /metric/damping: must be finite and >= 0");
   EXPECT_EQ(gap(R"({"curvature":"rank_one","damping":0})"),
             "--set: /metric/damping: must be > 0 for a rank-one metric");
-  EXPECT_EQ(gap(R"({"curvature":"identity","damping":1})"), "--set: /metric/damping: the identity takes no damping");
+  EXPECT_EQ(gap(R"({"curvature":"identity","damping":1})"),
+            "--set: /metric/damping: is none of the curvature identity");
   EXPECT_EQ(gap(R"({"curvature":"exact"})"), "--set: /metric/damping: is missing");
   EXPECT_EQ(gap(R"({"curvature":"identity","sign":"printed"})"),
             "--set: /metric/sign: matters for the curvature exact only");
   const std::string identity = R"(metric={"curvature":"identity"})";
-  EXPECT_EQ(refusal(gap_command, {identity, "target=ring8"}),
-            "--set: /target: must be one-dimensional in this version");
+  EXPECT_EQ(gap(R"({"curvature":"identity","rank":1})"), "--set: /metric/rank: is for the curvature rank_k only");
+  EXPECT_EQ(gap(R"({"curvature":"constant","matrix":[[-1]]})"), "--set: /metric/matrix: must be positive definite");
   EXPECT_EQ(refusal(converge_command,
                     {identity, "calculus=ito", "times=[0,-1]", R"(initial={"kind":"points","points":[[0]]})"}),
             "--set: /initial: must have a density: every covariance positive definite");

@@ -18,6 +18,16 @@ typedef std::int64_t IntLanes __attribute__((vector_size(64), may_alias));
 LML_INLINE Lanes& at(double* p, int i) { return reinterpret_cast<Lanes*>(p)[i]; }
 LML_INLINE const Lanes& at(const double* p, int i) { return reinterpret_cast<const Lanes*>(p)[i]; }
 
+LML_INLINE Lanes root(const Lanes& a) {
+#ifdef __AVX512F__
+  return (Lanes)_mm512_sqrt_pd((__m512d)a);
+#else
+  Lanes out;
+  for (int i = 0; i < lanes; ++i) out[i] = __builtin_sqrt(a[i]);
+  return out;
+#endif
+}
+
 /// Loads into a register that the compiler may not give up for several loads from memory.
 LML_INLINE void load_once(const Lanes& from, Lanes& to) {
   to = from;

@@ -1,0 +1,71 @@
+#include <algorithm>
+#include <cmath>
+
+#include "experiments/law_backends.hpp"
+#include "experiments/law_output.hpp"
+
+namespace lml::on_the_line {
+namespace {
+
+constexpr int coarse_degree = 20, fine_degree = 24;
+constexpr const char* spectral = "spectral elements on the line, two degrees";
+
+double share(Calculus calculus) {
+  if (calculus == Calculus::ito) return 0;
+  return calculus == Calculus::corrected ? 1 : 0.5;
+}
+
+Vec one(double v) { return Vec::Constant(1, v); }
+
+}  // namespace
+
+StationaryAnswer stationary(const Metric& metric, Calculus calculus) {
+  const Line coarse(metric, share(calculus), coarse_degree), fine(metric, share(calculus), fine_degree);
+  StationaryAnswer out{.existence = fine.existence(), .method = "quadrature"};
+  if (!out.existence.exists) return out;
+  out.divergences = fine.divergences();
+  out.mean = one(fine.mean());
+  out.covariance = one(fine.variance());
+  out.error = std::max({distance(out.divergences, coarse.divergences()), std::abs(fine.mean() - coarse.mean()),
+                        std::abs(fine.variance() - coarse.variance())});
+  using Curves = std::vector<std::pair<std::string, Array>>;
+  out.curves = [x = array(fine.nodes()), q = array(fine.density()), p = array(fine.target_density())] {
+    return Curves{{"x", x}, {"density", q}, {"target_density", p}};
+  };
+  return out;
+}
+
+GapAnswer gap(const Metric& metric) {
+  const Line coarse(metric, 1, coarse_degree), fine(metric, 1, fine_degree);
+  GapAnswer out{.existence = fine.existence(), .method = spectral};
+  // Where no path crosses a zero of D, each side keeps a mass of its own: the gap is 0.
+  if (!out.existence.exists || !out.existence.unique) return out;
+  if (!(std::abs(fine.rates()[0]) <= 1e-6 * fine.rates()[1]))
+    throw BadInput("/target", "is too steep for this discretisation: float64 cannot hold the gap");
+  out.gap = fine.rates()[1];
+  out.error = std::abs(out.gap - coarse.rates()[1]);
+  return out;
+}
+
+FlowAnswer flow(const Metric& metric, Calculus calculus, const Marginal& initial, const std::vector<double>& times) {
+  const double theta = share(calculus);
+  const Line coarse(metric, theta, coarse_degree, &initial), fine(metric, theta, fine_degree, &initial);
+  FlowAnswer out{.existence = fine.existence(), .method = spectral};
+  if (!out.existence.exists) return out;
+  if (!out.existence.unique)
+    throw BadInput("/metric", "vanishes where eps = 0: the flow there is not computed in this version");
+  out.divergences = fine.flow(initial, times);
+  const std::vector<Divergences> check = coarse.flow(initial, times);
+  const bool infinite = chi2_is_infinite(initial, metric.marginal());
+  out.start = infinite ? HUGE_VAL : fine.flow(initial, {0.0})[0].chi2;
+  for (std::size_t i = 0; i < times.size(); ++i) {
+    if (infinite && times[i] == 0)
+      out.divergences[i].chi2 = HUGE_VAL;
+    else
+      out.error = std::max(out.error, distance(out.divergences[i], check[i]));
+  }
+  out.gap = gap(metric).gap;
+  return out;
+}
+
+}  // namespace lml::on_the_line

@@ -1,0 +1,154 @@
+"""Results of `lml`, read strictly: what is missing, cut short or not finite is named, never half-plotted."""
+import json
+import math
+import os
+import sys
+
+import numpy as np
+
+
+class ResultError(Exception):
+    """One line, `file: /pointer: message`."""
+
+    def __init__(self, file, pointer, message):
+        super().__init__(one_line("%s: %s%s" % (file, pointer + ": " if pointer else "", message)))
+
+
+def one_line(text, longest=400):
+    text = "".join(c if c.isprintable() else "?" for c in text)
+    return text if len(text) <= longest else text[:longest - 1] + "…"
+
+
+class Result:
+    """`command`, `spec` and `version` are None where there is no manifest. `figure_stem` is where a figure goes unless
+    told, less its suffix; None: in the current folder."""
+
+    def __init__(self, file, document, folder=None, manifest=None, figure_stem=None):
+        self.file, self.document, self.folder, self.figure_stem = file, document, folder, figure_stem
+        manifest = manifest or {}
+        self.command, self.spec, self.version = (manifest.get(k) for k in ("command", "spec", "version"))
+
+    def error(self, pointer, message):
+        return ResultError(self.file, pointer, message)
+
+    def number(self, key, at_least=-math.inf):
+        value = self._finite_or_inf(self._present(key), "/" + key)
+        if not at_least <= value < math.inf:
+            raise self.error("/" + key, "must be finite" + (" and >= %g" % at_least if at_least > -math.inf else ""))
+        return value
+
+    def array(self, key, axes, at_least=-math.inf, infinite=False):
+        """Of one of the given numbers of axes; every number finite, or +inf where `infinite`."""
+        value, pointer = self._present(key), "/" + key
+        out = self._npy(key) if isinstance(value, str) else self._nested(value, pointer, max(axes))
+        if out.ndim not in axes or out.size == 0:
+            raise self.error(pointer, "must have %s, not the shape %s" % (
+                " or ".join("1 axis" if n == 1 else "%d axes" % n for n in axes), list(out.shape)))
+        bad = ~((out >= at_least) & (out > -math.inf) & ((out < math.inf) | infinite))
+        if bad.any():
+            place = np.argwhere(bad)[0]
+            raise self.error(pointer + "".join("/%d" % i for i in place), "is %g, not %s" % (
+                out[tuple(place)], "a finite number%s" % (" >= %g" % at_least if at_least > -math.inf else "")))
+        return out
+
+    def _present(self, key):
+        if key not in self.document:
+            raise self.error("/" + key, "is missing")
+        return self.document[key]
+
+    def _finite_or_inf(self, value, pointer):
+        if value in ("inf", "-inf"):
+            return float(value)
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise self.error(pointer, "must be a number")
+        try:
+            if math.isfinite(value):
+                return float(value)
+        except OverflowError:
+            pass
+        raise self.error(pointer, "is beyond the range of float64")
+
+    def _nested(self, value, pointer, deepest):
+        if not isinstance(value, list):
+            raise self.error(pointer, "must be an array")
+        if value and isinstance(value[0], list) and deepest > 1:
+            rows = [self._nested(v, "%s/%d" % (pointer, i), deepest - 1) for i, v in enumerate(value)]
+            for i, row in enumerate(rows):
+                if row.shape != rows[0].shape:
+                    raise self.error("%s/%d" % (pointer, i), "has another length than the rows before it")
+            return np.array(rows)
+        return np.array([self._finite_or_inf(v, "%s/%d" % (pointer, i)) for i, v in enumerate(value)])
+
+    def _npy(self, key):
+        if self.document[key] != key + ".npy" or self.folder is None:
+            raise self.error("/" + key, "must be an array, or the file %s.npy beside the result" % key)
+        path = os.path.join(self.folder, key + ".npy")
+        try:
+            # Mapped, so that a header that lies about its size is an error, not an allocation.
+            out = np.load(path, mmap_mode="r", allow_pickle=False)
+        except OSError as e:
+            raise ResultError(path, "", e.strerror or "is cut short")
+        except (ValueError, EOFError, SyntaxError):
+            raise ResultError(path, "", "is no whole .npy file")
+        if not isinstance(out, np.ndarray) or out.dtype != np.float64:
+            raise ResultError(path, "", "must hold float64")
+        return np.array(out)
+
+
+def _document(data, file):
+    def unique(pairs):
+        out = dict(pairs)
+        if len(out) != len(pairs):
+            raise ValueError("a key is given twice")
+        return out
+
+    def refuse(name):
+        raise ValueError("%s is no JSON" % name)
+
+    try:
+        out = json.loads(data.decode("utf-8"), object_pairs_hook=unique, parse_constant=refuse)
+    except json.JSONDecodeError as e:
+        at_end = not data[len(data.decode("utf-8")[:e.pos].encode("utf-8")):].strip()
+        raise ResultError(file, "", "is cut short" if data.strip() and at_end else
+                          "is no JSON document (line %d, column %d)" % (e.lineno, e.colno))
+    except UnicodeDecodeError:
+        raise ResultError(file, "", "is no JSON document (not UTF-8)")
+    except (ValueError, RecursionError) as e:
+        raise ResultError(file, "", "is no JSON document (%s)" % (e or "nested too deeply"))
+    if not isinstance(out, dict):
+        raise ResultError(file, "/", "must be an object: a result of lml")
+    return out
+
+
+def _bytes(path):
+    try:
+        with open(path, "rb") as f:
+            return f.read()
+    except OSError as e:
+        raise ResultError(path, "", e.strerror)
+
+
+def _manifest(path):
+    out = _document(_bytes(path), path)
+    for key, kind in (("command", str), ("spec", dict), ("version", str)):
+        if not isinstance(out.get(key), kind):
+            raise ResultError(path, "/" + key, "is missing or no %s" % ("object" if kind is dict else "string"))
+    return out
+
+
+def read(path):
+    """A folder that `--out` wrote, a result.json in one, a document that `--json` printed, or `-`: one on standard
+    input. Raises ResultError."""
+    if path == "-":
+        return Result("-", _document(sys.stdin.buffer.read(), "-"))
+    folder = path if os.path.isdir(path) else os.path.dirname(path)
+    file = os.path.join(path, "result.json") if os.path.isdir(path) else path
+    manifest_file = os.path.join(folder, "manifest.json")
+    if os.path.isdir(path):
+        for needed in (manifest_file, file):
+            if not os.path.exists(needed):
+                raise ResultError(path, "", "is no folder of results: it has no " + os.path.basename(needed))
+    in_folder = os.path.basename(file) == "result.json" and os.path.exists(manifest_file)
+    manifest = _manifest(manifest_file) if in_folder else None
+    stem = None if in_folder else os.path.splitext(os.path.basename(file))[0]
+    return Result(file, _document(_bytes(file), file), folder, manifest, stem)

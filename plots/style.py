@@ -1,0 +1,71 @@
+"""How every figure looks: the width of a column, colours that the colour-blind tell apart (Okabe and Ito 2008) and
+line styles that differ in grey, and under each figure the command that made it."""
+import json
+import textwrap
+
+import matplotlib
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+COLUMN, TWO_COLUMNS = 3.4, 6.9  # inches
+BLUE, VERMILLION, GREY = "#0072B2", "#D55E00", "#6B6B6B"
+CAPTION_POINTS, LINE = 5.8, 0.105  # inches a line
+
+RC = {
+    "font.family": "DejaVu Sans", "mathtext.fontset": "dejavusans", "font.size": 7.5, "axes.labelsize": 7.5,
+    "legend.fontsize": 6.5, "xtick.labelsize": 6.5, "ytick.labelsize": 6.5, "axes.linewidth": 0.6,
+    "xtick.major.width": 0.6, "ytick.major.width": 0.6, "ytick.minor.width": 0.4, "lines.linewidth": 1.2,
+    "lines.markersize": 3, "legend.frameon": False, "legend.handlelength": 2.6, "axes.spines.top": False,
+    "axes.spines.right": False, "savefig.dpi": 300, "pdf.fonttype": 42,
+    "svg.fonttype": "path", "svg.hashsalt": "lml",  # the same picture everywhere, the same bytes every time
+}
+
+
+def plain():
+    """matplotlib as it ships, not as the user's matplotlibrc has it, and with our settings."""
+    matplotlib.rcdefaults()
+    matplotlib.rcParams.update(RC)
+
+
+def brief(value):
+    text = "%.4g" % value
+    return text.replace("-", "−")
+
+
+def error_text(error):
+    return "errors below %s" % ("%.1e" % error if error else "0").replace("-", "−")
+
+
+def provenance(result, found, leave_out=()):
+    """The caption: which command on which spec, then what it found."""
+    head = "lml %s" % result.command if result.command else "from a document without manifest.json"
+    pairs = ["%s=%s" % (k, _short(v)) for k, v in (result.spec or {}).items() if k not in leave_out]
+    method = result.document.get("method")
+    tail = found + [t for t in (method, result.version and "lml %s" % result.version) if isinstance(t, str)]
+    return _printable(" ".join([head] + pairs) + ". " + "; ".join(tail) + ".")
+
+
+def _short(value, longest=90):
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False).replace('"', "")
+    return text if len(text) <= longest else text[:longest - 1] + "…"
+
+
+def _printable(text):
+    return "".join(c if c.isprintable() else "?" for c in text)
+
+
+def canvas(width, height, caption, panels=1, left=0.56, right=0.1, top=0.1, bottom=0.42, between=0.3):
+    """A figure of `width` inches with `panels` axes of `height` inches beside each other and the caption under them."""
+    lines = textwrap.wrap(caption, int((width - 0.16) * 72 / (0.53 * CAPTION_POINTS)), break_on_hyphens=False)
+    below = bottom + LINE * len(lines) + 0.1
+    whole = height + below + top
+    figure = Figure(figsize=(width, whole))
+    FigureCanvasAgg(figure)
+    each = (width - left - right - between * (panels - 1)) / panels
+    axes = []
+    for i in range(panels):
+        at = (left + i * (each + between)) / width
+        axes.append(figure.add_axes([at, below / whole, each / width, height / whole]))
+    figure.text(0.08 / width, 0.06 / whole, "\n".join(lines), fontsize=CAPTION_POINTS, color="#404040",
+                va="bottom", linespacing=1.25, parse_math=False, gid="caption")
+    return figure, axes
