@@ -44,8 +44,8 @@ GapAnswer gap_answer(const Metric& metric) {
 FlowAnswer flow_answer(const Metric& metric, Calculus calculus, const Marginal& initial,
                        const std::vector<double>& times) {
   const Index d = metric.marginal().dim();
-  if (d == 1) return on_the_line::flow(metric, calculus, initial, times);
   if (of_a_gaussian::fits(metric, initial)) return of_a_gaussian::flow(metric, calculus, initial, times);
+  if (d == 1) return on_the_line::flow(metric, calculus, initial, times);
   if (d <= 3) return on_a_grid::flow(metric, calculus, initial, times);
   too_many(d, ", with a Gaussian start");
 }

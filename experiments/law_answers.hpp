@@ -14,7 +14,8 @@ namespace lml {
 
 struct StationaryAnswer {
   Existence existence;
-  std::string method;
+  std::string method;       // quadrature, generator, simulation or closed form
+  std::string detail = {};  // how: grids, degrees
   // The rest only where the law exists.
   Vec mean = {};
   Mat covariance = {};

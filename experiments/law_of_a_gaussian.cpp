@@ -54,7 +54,7 @@ bool fits(const Metric& metric, const Marginal& initial) { return fits(metric) &
 
 StationaryAnswer stationary(const Metric& metric, Calculus) {
   const Process dynamics = process(metric);
-  StationaryAnswer out{.existence = dynamics.existence, .method = closed_form};
+  StationaryAnswer out{.existence = dynamics.existence, .method = "closed form", .detail = "the target: D is constant"};
   if (!out.existence.exists) return out;
   const Gaussian p = law(metric.marginal());
   out.mean = p.mean;

@@ -11,7 +11,7 @@ constexpr Index usual_cells = 256, fine_cells = 512, cells_in_space = 64, cells_
 constexpr double wanted = 1e-4;  // of an error, before the finer grid is taken
 
 std::string name(Index cells, Index d) {
-  std::string out = "generator, " + std::to_string(cells);
+  std::string out = std::to_string(cells);
   for (Index i = 1; i < d; ++i) out += " x " + std::to_string(cells);
   return out + " cells and two coarser grids";
 }
@@ -61,7 +61,7 @@ StationaryAnswer stationary(const Metric& metric, Calculus calculus) {
   const Index d = metric.marginal().dim();
   const auto [law, cells] = refined(
       d, [&](Index n) { return law_figures(metric, calculus, n); }, [](const auto& f) { return error_of(f); });
-  StationaryAnswer out{.existence = law.existence, .method = name(cells, d)};
+  StationaryAnswer out{.existence = law.existence, .method = "generator", .detail = name(cells, d)};
   if (!out.existence.exists) return out;
   out.mean.resize(d);
   out.covariance.resize(d, d);
@@ -80,7 +80,7 @@ GapAnswer gap(const Metric& metric) {
   const auto [figure, cells] = refined(
       d, [&](Index n) { return gap_figure(metric, n); },
       [](const GapFigure& f) { return f.existence.exists ? f.gap.error / std::max(f.gap.value, 1e-300) : 0; });
-  GapAnswer out{.existence = figure.existence, .method = name(cells, d)};
+  GapAnswer out{.existence = figure.existence, .method = "generator, " + name(cells, d)};
   if (!out.existence.exists) return out;
   out.gap = std::max(0.0, figure.gap.value);
   out.error = figure.gap.error;
@@ -99,7 +99,7 @@ FlowAnswer flow(const Metric& metric, Calculus calculus, const Marginal& initial
   };
   const auto [figures, cells] = refined(
       d, [&](Index n) { return flow_figures(metric, calculus, n, initial, all); }, worst);
-  FlowAnswer out{.existence = figures.existence, .method = name(cells, d)};
+  FlowAnswer out{.existence = figures.existence, .method = "generator, " + name(cells, d)};
   if (!out.existence.exists) return out;
   const bool infinite = chi2_is_infinite(initial, metric.marginal());
   out.start = infinite ? HUGE_VAL : figures.at[0].chi2.value;

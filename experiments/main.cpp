@@ -25,9 +25,9 @@ constexpr const char* welcome =
     "  lml targets            the built-in targets\n"
     "  lml score SPEC         exact density, score and Hessian at points\n"
     "  lml bound SPEC         Propositions 1 and 2 at points\n"
-    "  lml stationary SPEC    stationary law of a Langevin variant (d = 1)\n"
-    "  lml gap SPEC           spectral gap of a metric (d = 1)\n"
-    "  lml converge SPEC      divergence along the flow of the law (d = 1)\n"
+    "  lml stationary SPEC    stationary law of a Langevin variant\n"
+    "  lml gap SPEC           spectral gap of a metric\n"
+    "  lml converge SPEC      divergence along the flow of the law\n"
     "  lml plot RESULT        the figure of a result: converge, stationary\n"
     "  lml bench score        speed, beside peers and this machine's limit\n"
     "  lml bench dynamics     what a step of a simulation costs, beside peers\n"
@@ -121,16 +121,16 @@ int main(int argc, char** argv) {
       run = [&o, command] { return command(o.common); };
     });
   };
-  add_law_command("stationary", "stationary law of a Langevin variant (one dimension)",
+  add_law_command("stationary", "stationary law of a Langevin variant",
                   "Example:\n  lml stationary --set target=double_well_1d --set alpha=0.8 --set sigma=0.6 \\\n"
                   "            --set 'metric={\"curvature\":\"exact\",\"damping\":3.5}' --set calculus=ito",
                   lml::stationary_command);
-  add_law_command("gap", "spectral gap and Poincare constant of a metric (one dimension)",
+  add_law_command("gap", "spectral gap and Poincare constant of a metric",
                   "Example:\n  lml gap --set target=double_well_1d --set alpha=0.8 --set sigma=0.6 \\\n"
                   "            --set 'metric={\"curvature\":\"identity\"}'",
                   lml::gap_command);
   add_law_command(
-      "converge", "divergence to the target along the law's flow (one dimension)",
+      "converge", "divergence to the target along the law's flow",
       "Example:\n  lml converge --set target=double_well_1d --set alpha=0.8 --set sigma=0.6 \\\n"
       "            --set 'metric={\"curvature\":\"identity\"}' --set calculus=corrected --set 'times=[0,1,2]' \\\n"
       "            --set "

@@ -178,7 +178,8 @@ int simulate_stationary(const Common& common, const Document& document, const Ob
   const double bias = r && !exact ? step_error(s, *r, coarse) : 0;
   Results out;
   put(out, existence);
-  out.put("method", Json("simulation, " + s.integrator));
+  out.put("method", Json("simulation"));
+  out.put("integrator", Json(s.integrator));
   out.put("target_moments", target_moments(metric.marginal()));
   std::string text = sentence(existence);
   if (r) {

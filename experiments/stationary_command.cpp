@@ -39,6 +39,7 @@ int stationary_command(const Common& common) {
   Results out;
   put(out, law.existence);
   out.put("method", Json(law.method));
+  out.put("detail", Json(law.detail));
   const Json target = target_moments(metric.marginal());
   out.put("target_moments", target);
   std::string text = sentence(law.existence);
@@ -49,7 +50,7 @@ int stationary_command(const Common& common) {
     if (!common.out.empty() && law.curves)
       for (auto& [name, values] : law.curves()) out.put(name, std::move(values));
     text += moments_table(law.mean, law.covariance, metric.marginal()) + sentence(law.divergences) + " (errors below " +
-            brief(law.error) + ")\n" + law.method + "\n";
+            brief(law.error) + ")\n" + law.method + ": " + law.detail + "\n";
   }
   return finish(common, "stationary", spec, out, text);
 }

@@ -40,8 +40,9 @@ def provenance(result, found, leave_out=()):
     """The caption: which command on which spec, then what it found."""
     head = "lml %s" % result.command if result.command else "from a document without manifest.json"
     pairs = ["%s=%s" % (k, _short(v)) for k, v in (result.spec or {}).items() if k not in leave_out]
-    method = result.document.get("method")
-    tail = found + [t for t in (method, result.version and "lml %s" % result.version) if isinstance(t, str)]
+    how = [result.document.get("method"), result.document.get("detail")]
+    method = ": ".join(w for w in how if isinstance(w, str))
+    tail = found + [t for t in (method, result.version and "lml %s" % result.version) if t]
     return _printable(" ".join([head] + pairs) + ". " + "; ".join(tail) + ".")
 
 

@@ -71,7 +71,9 @@ TEST(Line, LawOfADoubleWellAgreesWithQuadrature) {
     const Line line({p, {Curvature::exact, lambda}}, theta, degree);
     EXPECT_NEAR(line.mean(), mean, 1e-9);
     EXPECT_NEAR(line.divergences().chi2, chi2, 1e-9);
-    if (theta == 1) EXPECT_LE(line.divergences().chi2, 1e-25);
+    if (theta == 1) {
+      EXPECT_LE(line.divergences().chi2, 1e-25);
+    }
   }
 }
 
