@@ -329,8 +329,7 @@ Evidence prop3_unique_elliptic(const Context&) {
   out.control = muckenhoupt(Metric(one_point(1, vp), {Curvature::rank_one_scaled, 1}), 1);
   out.certificate =
       "Proof (theory/PROOFS-LAWS.md, Theorem 3): the dynamics is uniformly elliptic and recurrent, so its stationary "
-      "law is the "
-      "only one, in any dimension.";
+      "law is the only one; for the exact metric in any dimension.";
   out.tables.push_back(table);
   return out;
 }
