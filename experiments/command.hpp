@@ -22,6 +22,7 @@ int bound_command(const Common& common);
 int stationary_command(const Common& common);
 int gap_command(const Common& common);
 int converge_command(const Common& common);
+int sample_command(const Common& common);
 int targets_command(const Common& common);
 
 }  // namespace lml

@@ -28,6 +28,7 @@ constexpr const char* welcome =
     "  lml stationary SPEC    stationary law of a Langevin variant\n"
     "  lml gap SPEC           spectral gap of a metric\n"
     "  lml converge SPEC      divergence along the flow of the law\n"
+    "  lml sample SPEC        run a diffusion sampler on a target\n"
     "  lml plot RESULT        the figure of a result: converge, stationary\n"
     "  lml bench score        speed, beside peers and this machine's limit\n"
     "  lml bench dynamics     what a step of a simulation costs, beside peers\n"
@@ -110,7 +111,7 @@ int main(int argc, char** argv) {
     run = [&] { return lml::bound_command(o.common); };
   });
 
-  const auto add_law_command = [&](const char* name, const char* what, const char* example,
+  const auto add_spec_command = [&](const char* name, const char* what, const char* example,
                                    int (*command)(const lml::Common&)) {
     CLI::App* law = app.add_subcommand(name, what);
     law->footer(example);
@@ -121,21 +122,28 @@ int main(int argc, char** argv) {
       run = [&o, command] { return command(o.common); };
     });
   };
-  add_law_command("stationary", "stationary law of a Langevin variant",
+  add_spec_command("stationary", "stationary law of a Langevin variant",
                   "Example:\n  lml stationary --set target=double_well_1d --set alpha=0.8 --set sigma=0.6 \\\n"
                   "            --set 'metric={\"curvature\":\"exact\",\"damping\":3.5}' --set calculus=ito",
                   lml::stationary_command);
-  add_law_command("gap", "spectral gap and Poincare constant of a metric",
+  add_spec_command("gap", "spectral gap and Poincare constant of a metric",
                   "Example:\n  lml gap --set target=double_well_1d --set alpha=0.8 --set sigma=0.6 \\\n"
                   "            --set 'metric={\"curvature\":\"identity\"}'",
                   lml::gap_command);
-  add_law_command(
+  add_spec_command(
       "converge", "divergence to the target along the law's flow",
       "Example:\n  lml converge --set target=double_well_1d --set alpha=0.8 --set sigma=0.6 \\\n"
       "            --set 'metric={\"curvature\":\"identity\"}' --set calculus=corrected --set 'times=[0,1,2]' \\\n"
       "            --set "
       "'initial={\"kind\":\"gaussian_mixture\",\"weights\":[1],\"means\":[[0.5]],\"covariances\":[0.25]}'",
       lml::converge_command);
+
+  add_spec_command("sample", "run a diffusion sampler on an analytic target",
+                  "Example:\n  lml sample --set target=ring8 --set samples=1000 --set sampler.name=ddim \\\n"
+                  "            --set sampler.steps=20 \\\n"
+                  "            --set 'schedule={\"name\":\"linear\",\"beta_start\":1e-4,\"beta_end\":0.02}' --out "
+                  "results/sample",
+                  lml::sample_command);
 
   lml::CheckOptions check_options;
   CLI::App* check = app.add_subcommand("check", "run the paper's claims: verdicts, results and a report");

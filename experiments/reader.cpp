@@ -105,7 +105,7 @@ std::string Reader::string() const {
   return value_->get<std::string>();
 }
 
-std::string Reader::one_of(std::initializer_list<std::string_view> names) const {
+std::string Reader::one_of(const std::vector<std::string_view>& names) const {
   const std::string word = string();
   if (std::find(names.begin(), names.end(), word) == names.end())
     fail("is not known: \"" + word + "\"" + suggestion(word, names));
@@ -156,7 +156,7 @@ Points Reader::matrix() const {
   return out;
 }
 
-Object Reader::object(std::initializer_list<std::string_view> keys) const {
+Object Reader::object(const std::vector<std::string_view>& keys) const {
   if (!value_->is_object()) fail_type("an object");
   for (const auto& [key, value] : value_->items())
     if (std::find(keys.begin(), keys.end(), key) == keys.end())

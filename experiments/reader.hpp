@@ -1,8 +1,8 @@
 // Walks a spec and knows its pointer at every step, so that whatever is wrong is named. All members that read throw
 // SpecError.
 #pragma once
+#include <algorithm>
 #include <filesystem>
-#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -32,8 +32,6 @@ class Reader {
   long long integer(long long lowest, long long highest) const;
   bool boolean() const;
   std::string string() const;
-  /// A string of `names`; anything else is refused with the nearest of them.
-  std::string one_of(std::initializer_list<std::string_view> names) const;
   /// A string as a path, relative to the document's folder.
   std::filesystem::path path() const;
   /// A list with at least one entry.
@@ -42,8 +40,10 @@ class Reader {
   Vec numbers() const;
   /// A list of equally long lists of numbers, n x d.
   Points matrix() const;
+  /// A string of `names`; anything else is refused with the nearest of them.
+  std::string one_of(const std::vector<std::string_view>& names) const;
   /// An object that holds no keys but these.
-  Object object(std::initializer_list<std::string_view> keys) const;
+  Object object(const std::vector<std::string_view>& keys) const;
 
   [[noreturn]] void fail(const std::string& message) const { fail_below("", message); }
   /// The same for something inside this value; `pointer` is relative to it ("/weights/1").
@@ -65,6 +65,8 @@ class Object {
  public:
   const Reader& reader() const { return self_; }
   bool has(std::string_view key) const { return find(key).has_value(); }
+  /// Whether this kind of object has such a key at all.
+  bool knows(std::string_view key) const { return std::find(keys_.begin(), keys_.end(), key) != keys_.end(); }
   std::optional<Reader> find(std::string_view key) const;
   /// Refuses a missing key by the pointer it would have.
   Reader at(std::string_view key) const;

@@ -1,0 +1,22 @@
+// The keys `schedule`, `sampler` and `lml` of a spec as a Sampler. Names and defaults are diffusers' (0.42) but for
+// those that ../README.md names.
+#pragma once
+#include <string>
+
+#include "experiments/reader.hpp"
+#include "samplers/sampler.hpp"
+
+namespace lml {
+
+struct SamplerChoice {
+  std::string name;
+  Sampler sampler;
+  /// Standard deviation of a start drawn by the program.
+  double start_deviation;
+};
+
+/// Throws SpecError: unknown samplers (with the list), options that a sampler does not have, and all that is wrong with
+/// a value.
+SamplerChoice read_sampler(const Object& spec);
+
+}  // namespace lml

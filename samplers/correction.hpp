@@ -1,0 +1,53 @@
+// Algorithm 1 of arXiv 2505.24222 on a prediction q, p being the remembered one (of the step before, uncorrected):
+//
+//   m = kappa p + (1 - kappa) q,   v = q - m (m.q)/(lambda' + ||m||^2),   L(q; p) = ||q|| v/||v||
+//
+// sample by sample, norms over all components of a sample. With nothing remembered m = q. In exact arithmetic L(q; p)
+// = q where kappa = 0 or nothing is remembered, and L(-q; -p) = -L(q; p).
+#pragma once
+#include <cmath>
+
+#include "samplers/state.hpp"
+
+namespace lml {
+
+struct LmlParameters {
+  double kappa;   // in [0, 1]
+  double lambda;  // lambda' > 0, absolute: not times sigma^2, d or ||q||^2
+};
+
+/// As printed, every operation in the state's own precision. The subtraction cancels all but lambda'/||q||^2 of q. Not
+/// finite where v = 0.
+template <State S>
+S lml_printed(const S& q, const S* p, LmlParameters l) {
+  const S m = p ? combine(l.kappa, *p, 1 - l.kappa, q) : combine(1, q);
+  const PerSample<S> mq = inner(m, q), mm = inner(m, m), qq = inner(q, q);
+  const PerSample<S> share = mq / (mm + l.lambda);
+  const S v = combine(1, q, -1, multiply(share, m));
+  const PerSample<S> vv = inner(v, v);
+  const PerSample<S> scale = sqrt(qq) / sqrt(vv);
+  return multiply(scale, v);
+}
+
+/// The same in exact arithmetic, without the cancellation. With d = p - q and its part e orthogonal to q,
+///
+///   v (lambda' + ||m||^2) = (lambda' + kappa^2 ||e||^2) q - kappa (||q||^2 + kappa q.d) e,
+///
+/// one pass for the three inner products and one for the result. Relative error of a few roundings times 1 + beta
+/// ||d||/||q||, beta = kappa ||q||^2/lambda'. Where q = 0, L = 0.
+template <State S>
+S lml_stable(const S& q, const S* p, LmlParameters l) {
+  if (!p || l.kappa == 0) return combine(1, q);
+  using Wide = WidePerSample<S>;
+  const Gram<Wide> g = gram(q, *p);
+  const Wide tiny = g.qq * 0 + 1e-300;
+  const Wide c = g.qd / (g.qq + tiny);
+  const Wide raw = g.dd - c * g.qd;
+  const Wide ee = (raw + abs(raw)) / 2;  // rounding must not make it negative
+  const Wide along = l.kappa * l.kappa * ee + l.lambda, across = l.kappa * (g.qq + l.kappa * g.qd);
+  const Wide vv = along * along * g.qq + across * across * ee;
+  const Wide scale = sqrt(g.qq / (vv + tiny));
+  return extrapolate(Wide(scale * (along + across * c)), q, Wide(-(scale * across)), *p);
+}
+
+}  // namespace lml

@@ -1,0 +1,87 @@
+// What a stepper asks: eps or x_0 at (x, node). A network or an exact target answers; the calls are counted here, the
+// correction of Algorithm 1 is put on the answer here, and x_0 is clipped here.
+#pragma once
+#include <optional>
+#include <variant>
+
+#include "samplers/correction.hpp"
+#include "samplers/grid.hpp"
+
+namespace lml {
+
+/// The uncorrected answers. Each is one call of the model; parameterisation.hpp makes one out of another.
+template <State S>
+class Source {
+ public:
+  virtual ~Source() = default;
+  virtual S epsilon(const S& x, const Node& at) = 0;
+  virtual S data(const S& x, const Node& at) = 0;
+};
+
+struct NoCorrection {};
+struct LmlPrinted : LmlParameters {};
+struct LmlStable : LmlParameters {};
+/// Put on eps before any solver, whose history then holds corrected answers; what is remembered is uncorrected.
+using Correction = std::variant<NoCorrection, LmlPrinted, LmlStable>;
+
+/// What becomes of a predicted x_0.
+struct Clipping {
+  double clip = 0;       // clamp to [-clip, clip]; 0: not
+  double threshold = 0;  // dynamic thresholding at this quantile (Saharia et al. 2022); 0: not
+  double most = 1;       // its largest clamp
+  bool any() const { return clip > 0 || threshold > 0; }
+};
+
+template <State S>
+class Model {
+ public:
+  explicit Model(Source<S>& source, Correction correction = {}, Clipping clipping = {})
+      : source_(&source), correction_(correction), clipping_(clipping) {}
+
+  /// eps, corrected; where x_0 is clipped, as it follows from the clipped one (DPM-Solver's way).
+  S epsilon(const S& x, const Node& at) {
+    if (!clips()) return plain_epsilon(x, at);
+    return combine(1 / at.sigma, x, -at.alpha / at.sigma, data(x, at));
+  }
+  /// eps, corrected, whatever becomes of x_0 (DDIM's way).
+  S plain_epsilon(const S& x, const Node& at) {
+    ++calls_;
+    if (!corrects()) return source_->epsilon(x, at);
+    S q = source_->epsilon(x, at);
+    S out = corrected(q);
+    remembered_.emplace(std::move(q));
+    return out;
+  }
+  /// x_0, clipped.
+  S data(const S& x, const Node& at) {
+    if (corrects()) return clipped(combine(1 / at.alpha, x, -at.sigma / at.alpha, plain_epsilon(x, at)));
+    ++calls_;
+    return clipped(source_->data(x, at));
+  }
+  S clipped(S x0) const {
+    if (clipping_.threshold > 0) return dynamic_threshold(x0, clipping_.threshold, clipping_.most);
+    if (clipping_.clip > 0) return clamped(x0, clipping_.clip);
+    return x0;
+  }
+  bool clips() const { return clipping_.any(); }
+
+  Index calls() const { return calls_; }
+  /// The last uncorrected answer: with x and the stepper's memory, all that the rest of a run depends on.
+  const std::optional<S>& remembered() const { return remembered_; }
+  void remember(S q) { remembered_.emplace(std::move(q)); }
+
+ private:
+  bool corrects() const { return !std::holds_alternative<NoCorrection>(correction_); }
+  S corrected(const S& q) const {
+    const S* p = remembered_ ? &*remembered_ : nullptr;
+    if (const auto* l = std::get_if<LmlPrinted>(&correction_)) return lml_printed(q, p, *l);
+    return lml_stable(q, p, std::get<LmlStable>(correction_));
+  }
+  Source<S>* source_;
+  Correction correction_;
+  Clipping clipping_;
+  std::optional<S> remembered_;
+  Index calls_ = 0;
+};
+
+}  // namespace lml

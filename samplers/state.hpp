@@ -1,0 +1,84 @@
+// What a sampler's state has to be: n samples that can be added, scaled and, sample by sample, multiplied. Models are
+// Eigen matrices (eigen_state.hpp) and tensors of LibTorch (torch/tensor_state.hpp); a stepper knows no more than the
+// functions below, which StateTraits<S> implements.
+//
+// A stepper returns a new state: it neither writes into its arguments nor keeps a state in an `auto` (Eigen's
+// expressions, tensors that share storage).
+#pragma once
+#include <concepts>
+#include <utility>
+
+namespace lml {
+
+/// Of a state type: PerSample, numbers a sample with arithmetic, `sqrt` and `abs`, in the state's own precision; Wide,
+/// the same in float64; and the functions below by the same names. `combine` may be left out where S has + and scalar
+/// *.
+template <class S>
+struct StateTraits;
+template <class S>
+using PerSample = typename StateTraits<S>::PerSample;
+template <class S>
+using WidePerSample = typename StateTraits<S>::Wide;
+
+/// c x + e y + ..., in one pass where the type can.
+template <class S, class... Rest>
+S combine(double c, const S& x, const Rest&... rest) {
+  if constexpr (requires { StateTraits<S>::combine(c, x, rest...); })
+    return StateTraits<S>::combine(c, x, rest...);
+  else if constexpr (sizeof...(rest) == 0)
+    return S(c * x);
+  else
+    return S(S(c * x) + combine(rest...));
+}
+
+/// <x_i, y_i> of each sample i, in the state's own precision.
+template <class S>
+PerSample<S> inner(const S& x, const S& y) {
+  return StateTraits<S>::inner(x, y);
+}
+
+template <class Wide>
+struct Gram {
+  Wide qq, qd, dd;  // d = p - q
+};
+/// <q,q>, <q,p-q>, <p-q,p-q> of each sample, in float64.
+template <class S>
+Gram<WidePerSample<S>> gram(const S& q, const S& p) {
+  return StateTraits<S>::gram(q, p);
+}
+
+/// a_i q_i + b_i (p_i - q_i)
+template <class S>
+S extrapolate(const WidePerSample<S>& a, const S& q, const WidePerSample<S>& b, const S& p) {
+  return StateTraits<S>::extrapolate(a, q, b, p);
+}
+
+/// a_i q_i
+template <class S>
+S multiply(const PerSample<S>& a, const S& q) {
+  return StateTraits<S>::multiply(a, q);
+}
+
+/// x_i clamped to [-s, s] and divided by s, s the `quantile` of |x_i| clamped to [1, most] (Saharia et al. 2022).
+template <class S>
+S dynamic_threshold(const S& x, double quantile, double most) {
+  return StateTraits<S>::dynamic_threshold(x, quantile, most);
+}
+
+/// Clamped to [-c, c].
+template <class S>
+S clamped(const S& x, double c) {
+  return StateTraits<S>::clamped(x, c);
+}
+
+template <class S>
+concept State = std::move_constructible<S> && requires(const S& x, double c, const WidePerSample<S>& w) {
+  { inner(x, x) } -> std::same_as<PerSample<S>>;
+  { gram(x, x) } -> std::same_as<Gram<WidePerSample<S>>>;
+  { extrapolate(w, x, w, x) } -> std::same_as<S>;
+  { multiply(inner(x, x), x) } -> std::same_as<S>;
+  { dynamic_threshold(x, c, c) } -> std::same_as<S>;
+  { clamped(x, c) } -> std::same_as<S>;
+};
+
+}  // namespace lml

@@ -1,0 +1,47 @@
+// Multistep DPM-Solver (arXiv 2206.00927) and DPM-Solver++ (arXiv 2211.01095), orders 1 to 3: the weighted sum of
+// dpm_weights.hpp. One evaluation a step. Memory: the predictions (eps, or x_0) of the order - 1 steps before.
+#pragma once
+#include "samplers/steppers/dpm_weights.hpp"
+#include "samplers/steppers/stepper.hpp"
+
+namespace lml {
+
+/// The multiple of x, and everything else.
+template <State S>
+S dpm_increment(const DpmWeights& w, int order, const S& m0, const Memory<S>& m) {
+  if (order == 1) return combine(w.m[0], m0);
+  if (order == 2) return combine(w.m[0], m0, w.m[1], m[0]);
+  return combine(w.m[0], m0, w.m[1], m[0], w.m[2], m[1]);
+}
+template <State S>
+S dpm_step(const DpmWeights& w, int order, const S& x, const S& m0, const Memory<S>& m) {
+  if (order == 1) return combine(w.keep, x, w.m[0], m0);
+  if (order == 2) return combine(w.keep, x, w.m[0], m0, w.m[1], m[0]);
+  return combine(w.keep, x, w.m[0], m0, w.m[1], m[0], w.m[2], m[1]);
+}
+
+struct DpmSolver : DpmOrders {
+  SolverType type = SolverType::midpoint;
+
+  template <State S, class Model, class Noise>
+  Stepped<S> step(const Grid& grid, Index i, const S& x, Memory<S> memory, Model& model, Noise&) const {
+    const int k = at(grid, i);
+    S eps = model.epsilon(x, grid[std::size_t(i)].from);
+    S next = dpm_step(dpm_weights(grid, i, k, type), k, x, eps, memory);
+    return {std::move(next), remember(std::move(eps), std::move(memory), std::size_t(order - 1))};
+  }
+};
+
+struct DpmSolverPlusPlus : DpmOrders {
+  SolverType type = SolverType::midpoint;
+
+  template <State S, class Model, class Noise>
+  Stepped<S> step(const Grid& grid, Index i, const S& x, Memory<S> memory, Model& model, Noise&) const {
+    const int k = at(grid, i);
+    S x0 = model.data(x, grid[std::size_t(i)].from);
+    S next = dpm_step(dpmpp_weights(grid, i, k, type), k, x, x0, memory);
+    return {std::move(next), remember(std::move(x0), std::move(memory), std::size_t(order - 1))};
+  }
+};
+
+}  // namespace lml

@@ -1,0 +1,81 @@
+// Weights of the exponential multistep formulas of DPM-Solver (Lu et al. 2022, arXiv 2206.00927) and DPM-Solver++
+// (arXiv 2211.01095), in l = log(alpha/sigma). Over a step of length h = l_t - l_s, with m_0, m_1, m_2 the model's
+// answers newest first and r_0, r_1 the lengths of the two steps before over h,
+//
+//   x_t = keep x_s + w_0 m_0 + w_1 m_1 + w_2 m_2
+//
+// DPM-Solver integrates eps, DPM-Solver++ x_0.
+#pragma once
+#include <algorithm>
+#include <array>
+
+#include "samplers/exponential.hpp"
+#include "samplers/grid.hpp"
+
+namespace lml {
+
+enum class SolverType { midpoint, heun };
+
+struct DpmWeights {
+  double keep;
+  std::array<double, 3> m{};
+};
+
+/// Which steps use which order: 1, 2, 3 while there is no more history; and lower at the end, as diffusers does.
+struct DpmOrders {
+  int order = 2;  // 1, 2 or 3
+  bool lower_order_final = true;
+  bool euler_at_final = false;
+
+  int at(const Grid& grid, Index i) const {
+    const Index n = Index(grid.size()), left = n - i;
+    const bool short_run = lower_order_final && n < 15;
+    int out = int(std::min<Index>(order, i + 1));
+    if (left == 1 && (euler_at_final || short_run || grid.back().to.sigma == 0)) out = 1;
+    if (left == 2 && short_run) out = std::min(out, 2);
+    return out;
+  }
+};
+
+/// From weights of m_0 and of the divided differences D_1, D_2 to weights of m_0, m_1, m_2.
+inline std::array<double, 3> from_differences(int order, double d0, double d1, double d2, double r0, double r1) {
+  if (order == 1) return {d0, 0, 0};
+  if (order == 2) return {d0 + d1 / r0, -d1 / r0, 0};
+  const double share = r0 / (r0 + r1);
+  const double d10 = d1 * (1 + share) + d2 / (r0 + r1), d11 = -d1 * share - d2 / (r0 + r1);
+  return {d0 + d10 / r0, d11 / r1 - d10 / r0, -d11 / r1};
+}
+
+struct StepLengths {
+  double h, r0 = 1, r1 = 1;
+};
+inline StepLengths step_lengths(const Grid& grid, Index i, int order) {
+  const auto l = [&](Index j) { return log_snr(grid[std::size_t(j)].from); };
+  StepLengths out{log_snr(grid[std::size_t(i)].to) - l(i)};
+  if (order >= 2) out.r0 = (l(i) - l(i - 1)) / out.h;
+  if (order >= 3) out.r1 = (l(i - 1) - l(i - 2)) / out.h;
+  return out;
+}
+
+/// DPM-Solver: keep = alpha_t/alpha_s, m_j the noise predictions. sigma_t > 0.
+inline DpmWeights dpm_weights(const Grid& grid, Index i, int order, SolverType type) {
+  const auto [s, t] = grid[std::size_t(i)];
+  const auto [h, r0, r1] = step_lengths(grid, i, order);
+  const double d0 = -t.sigma * h * phi(1, h);
+  const double d1 = order == 2 && type == SolverType::midpoint ? d0 / 2 : -t.sigma * h * phi(2, h);
+  const double d2 = order == 3 ? -t.sigma * h * phi(3, h) : 0;
+  return {t.alpha / s.alpha, from_differences(order, d0, d1, d2, r0, r1)};
+}
+
+/// DPM-Solver++: keep = sigma_t/sigma_s, m_j the predictions of x_0. At order 1 sigma_t may be 0.
+inline DpmWeights dpmpp_weights(const Grid& grid, Index i, int order, SolverType type) {
+  const auto [s, t] = grid[std::size_t(i)];
+  const auto [h, r0, r1] = step_lengths(grid, i, order);
+  const double d0 = -t.alpha * std::expm1(-h);
+  if (order == 1) return {t.sigma / s.sigma, {d0, 0, 0}};
+  const double d1 = order == 2 && type == SolverType::midpoint ? d0 / 2 : t.alpha * h * phi(2, -h);
+  const double d2 = order == 3 ? t.alpha * h * phi(3, -h) : 0;
+  return {t.sigma / s.sigma, from_differences(order, d0, d1, d2, r0, r1)};
+}
+
+}  // namespace lml
