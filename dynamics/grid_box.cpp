@@ -58,7 +58,8 @@ double layer_top(const Vec& log_f, const Mesh& mesh, Index axis, bool upper, int
 // a (d - 2 + 2 theta)/r^2, theta the share of div D: where that is 0, q ~ 1/a is not integrable.
 // Far out, where p ~ exp(-U), U = x.Px/2: D ~ a (I - w w^T) + sigma^2 w w^T, a = sigma^4 |s|^2/lambda', w along s, and
 //   L U = sigma^2 |s|^2 ((1 - theta) (sigma^2/lambda') (tr P - w.Pw) - 1) + O(1)
-// which is positive everywhere for small lambda': no law has a generator that sends every path away.
+// which is positive everywhere for small lambda': no law has a generator that sends every path away. In Stratonovich
+// form the noise across x keeps |x|, and what is left grows like |x| only: the tail of p holds the law at any lambda'.
 Existence existence_where_d_vanishes(const Metric& metric, Calculus calculus) {
   const Marginal& p = metric.marginal();
   Existence out;
@@ -73,6 +74,7 @@ Existence existence_where_d_vanishes(const Metric& metric, Calculus calculus) {
         "in two dimensions";
     return out;
   }
+  if (calculus == Calculus::stratonovich) return out;
   // Every direction's tail is that of some component.
   double bound = std::numeric_limits<double>::infinity();
   for (std::size_t k = 0; k < p.precisions().size(); ++k) {

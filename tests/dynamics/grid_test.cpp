@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "dynamics/gaussian_law.hpp"
 #include "dynamics/grid_assembly.hpp"
 #include "dynamics/grid_figures.hpp"
 #include "theory/linalg.hpp"
@@ -196,6 +197,18 @@ TEST(Grid, FindsTailsThatCannotBeNormalised) {
   const Marginal p = gaussian(Vec::Zero(3), 0.64 * Mat::Identity(3, 3));
   EXPECT_FALSE(Grid({p, {Curvature::rank_one_scaled, 1.0}}, Calculus::ito, 16).existence().exists);
   EXPECT_TRUE(Grid({p, {Curvature::rank_one_scaled, 4.0}}, Calculus::ito, 16).existence().exists);
+}
+
+// In Stratonovich form there is a law at every lambda' (PROOFS-LAWS.md, Theorem 5).
+TEST(Grid, TheStratonovichLawWithASmallFixedLambdaIsThatOfTheClosedForm) {
+  const Metric metric({Target::points(Points::Zero(1, 2)), time_}, {Curvature::rank_one_scaled, 0.4});
+  const LawFigures law = law_figures(metric, Calculus::stratonovich, 256);
+  ASSERT_TRUE(law.existence.exists) << law.existence.why;
+  EXPECT_FALSE(law.existence.unique);
+  const double second = IsotropicLaw(metric, Calculus::stratonovich).second_moment();
+  EXPECT_NEAR(law.covariance[0].value + law.covariance[3].value, second,
+              law.covariance[0].error + law.covariance[3].error);
+  EXPECT_LT(law.covariance[0].error, 0.02);
 }
 
 TEST(Grid, AnInfiniteDivergenceIsInfinite) {
