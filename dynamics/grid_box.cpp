@@ -54,6 +54,8 @@ double layer_top(const Vec& log_f, const Mesh& mesh, Index axis, bool upper, int
   return top;
 }
 
+}  // namespace
+
 // rank_one_scaled. Near a zero of eps (p has a maximum), D ~ a I with a ~ |eps|^2, and log r drifts at
 // a (d - 2 + 2 theta)/r^2, theta the share of div D: where that is 0, q ~ 1/a is not integrable.
 // Far out, where p ~ exp(-U), U = x.Px/2: D ~ a (I - w w^T) + sigma^2 w w^T, a = sigma^4 |s|^2/lambda', w along s, and
@@ -63,6 +65,7 @@ double layer_top(const Vec& log_f, const Mesh& mesh, Index axis, bool upper, int
 Existence existence_where_d_vanishes(const Metric& metric, Calculus calculus) {
   const Marginal& p = metric.marginal();
   Existence out;
+  if (metric.spec().curvature != Curvature::rank_one_scaled || metric.spec().printed_prefactor) return out;
   out.unique = false;
   out.why = "D vanishes where eps = 0: a path that starts there stays; unique among the laws with a density";
   if (calculus == Calculus::corrected) return out;
@@ -77,10 +80,9 @@ Existence existence_where_d_vanishes(const Metric& metric, Calculus calculus) {
   if (calculus == Calculus::stratonovich) return out;
   // Every direction's tail is that of some component.
   double bound = std::numeric_limits<double>::infinity();
-  for (std::size_t k = 0; k < p.precisions().size(); ++k) {
-    Mat precision = Mat::Zero(p.dim(), p.dim());
-    p.precisions()[k].add_to(precision, 1);
-    bound = std::min(bound, precision.trace() - eigvalsh(precision).maxCoeff());
+  for (const Marginal::Precision& a : p.precisions()) {
+    const bool isotropic = a.kind == Spread::Kind::isotropic;
+    bound = std::min(bound, isotropic ? double(p.dim() - 1) * a.p[0] : a.p.sum() - a.p.maxCoeff());
   }
   bound *= (1 - theta) * p.time().sigma * p.time().sigma;
   if (metric.spec().damping <= bound) {
@@ -91,8 +93,6 @@ Existence existence_where_d_vanishes(const Metric& metric, Calculus calculus) {
   return out;
 }
 
-}  // namespace
-
 Box find_box(const Metric& metric, Calculus calculus, int n, const Marginal* also) {
   const Marginal& p = metric.marginal();
   const Index d = p.dim();
@@ -101,10 +101,8 @@ Box find_box(const Metric& metric, Calculus calculus, int n, const Marginal* als
   Box out{{axes_of(p), Vec::Constant(d, infinity), Vec::Constant(d, -infinity), n}, {}, 0};
   enclose(p, out.mesh);
   if (also) enclose(*also, out.mesh);
-  if (metric.spec().curvature == Curvature::rank_one_scaled && !metric.spec().printed_prefactor) {
-    out.existence = existence_where_d_vanishes(metric, calculus);
-    if (!out.existence.exists) return out;
-  }
+  out.existence = existence_where_d_vanishes(metric, calculus);
+  if (!out.existence.exists) return out;
   if (metric.is_constant() || calculus == Calculus::corrected) return out;
 
   Mesh coarse = out.mesh;

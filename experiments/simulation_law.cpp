@@ -7,6 +7,7 @@
 
 #include "dynamics/checkpoint.hpp"
 #include "dynamics/ensemble.hpp"
+#include "dynamics/grid_box.hpp"
 #include "experiments/errors.hpp"
 #include "experiments/law_answers.hpp"
 #include "experiments/law_output.hpp"
@@ -147,9 +148,10 @@ std::string readable(const EnsembleResult& r, const Simulation& s, double step_e
   return out + "simulation, " + s.integrator + "\n";
 }
 
-// On the line existence is decided by quadrature; elsewhere no particle that met its end is all that can be said.
+// On the line existence is decided by quadrature, and everywhere where D vanishes; elsewhere no particle that met its
+// end is all that can be said.
 Existence existence_of(const Metric& metric, Calculus calculus) {
-  if (metric.marginal().dim() > 1) return {};
+  if (metric.marginal().dim() > 1) return existence_where_d_vanishes(metric, calculus);
   return stationary_by_quadrature(metric, calculus).existence;
 }
 

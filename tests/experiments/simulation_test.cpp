@@ -87,6 +87,23 @@ TEST(Simulation, ALawThatCannotBeNormalisedIsNotSimulated) {
   EXPECT_FALSE(r["why"].get<std::string>().empty());
 }
 
+// In the plane and above too, and the same as the generator says.
+TEST(Simulation, ALawWhereTheMetricVanishesIsNotTheOnlyOne) {
+  const auto scaled = [](const char* target, const char* calculus) {
+    return answer(with({}, {target, R"(metric={"curvature":"rank_one_scaled","damping":30})", calculus, "particles=10",
+                            "step=0.1", "time=1"}));
+  };
+  const std::string points = R"(target={"kind":"points","points":[[0,0,0,0,0,0,0,0,0,0,0,0]]})";
+  for (const Json& r : {scaled("target=ring8", "calculus=ito"), scaled(points.c_str(), "calculus=corrected")})
+    EXPECT_FALSE(r["unique"].get<bool>());
+  EXPECT_FALSE(scaled("target=ring8", "calculus=ito")["exists"].get<bool>());
+  EXPECT_TRUE(scaled("target=ring8", "calculus=half")["exists"].get<bool>());
+  EXPECT_TRUE(scaled(points.c_str(), "calculus=ito")["exists"].get<bool>());
+  const Json far = answer(with({}, {points, R"(metric={"curvature":"rank_one_scaled","damping":10})", "calculus=ito",
+                                    "particles=10", "step=0.1", "time=1"}));
+  EXPECT_FALSE(far["exists"].get<bool>());
+}
+
 TEST(Simulation, MistakesAreNamedByTheirPlace) {
   EXPECT_EQ(refusal({"step=0"}), "--set: /step: must be > 0, is 0.0");
   EXPECT_EQ(refusal({"particles=1"}).rfind("--set: /particles: ", 0), 0u);
