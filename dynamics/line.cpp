@@ -306,11 +306,13 @@ std::vector<Vec> Line::masses(const Marginal& initial, const std::vector<double>
   Vec start(x_.size());
   for (Index i = 0; i < x_.size(); ++i)
     start[i] = std::exp(initial.at(Vec::Constant(1, x_[i])).log_density() + std::log(w_[i]) - half_log_mass[i]);
-  const Vec coefficients = modes_.transpose() * start;
+  // The share of q stays: what rounding makes of the eigenvalue 0 must not let it decay at late times.
+  const Vec root = half_log_mass.array().exp();
+  const Vec lasting = root.dot(start) * root, coefficients = modes_.transpose() * (start - lasting);
   std::vector<Vec> out;
   for (double t : times) {
     const Vec now =
-        t == 0 ? start : Vec(modes_ * ((-t * rates_.array().max(0.0)).exp() * coefficients.array()).matrix());
+        t == 0 ? start : Vec(lasting + modes_ * ((-t * rates_.array().max(0.0)).exp() * coefficients.array()).matrix());
     out.push_back(now.array() * half_log_mass.array().exp());
   }
   return out;

@@ -83,6 +83,19 @@ TEST(Line, TwoDegreesAgreeOnTheGapOfADoubleWell) {
   EXPECT_NEAR(coarse, fine, 1e-9 * fine);
 }
 
+// However late: no mass is lost.
+TEST(Line, FlowEndsInTheStationaryLaw) {
+  const Marginal start = gaussian(0.5, 0.25);
+  for (double theta : {0.0, 1.0}) {
+    const Line line({double_well(), {Curvature::exact, 4}}, theta, 20, &start);
+    const Divergences end = line.divergences();
+    for (const Divergences& at : line.flow(start, {1e3, 1e8, 1e15, 1e300})) {
+      EXPECT_NEAR(at.chi2, end.chi2, 1e-10);
+      EXPECT_NEAR(at.total_variation, end.total_variation, 1e-10);
+    }
+  }
+}
+
 TEST(Line, SaysWhyALawDoesNotExist) {
   const Line indefinite({double_well(), {Curvature::exact, 2.32}}, 1, degree);
   EXPECT_FALSE(indefinite.existence().exists);
