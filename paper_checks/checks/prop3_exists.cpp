@@ -81,6 +81,8 @@ Evidence prop3_exists_exact(const Context&) {
       table.labels.push_back(t.name + ", " + name(calculus));
       table.rows.push_back({b.existence.exists ? 1.0 : 0.0, b.existence.unique ? 1.0 : 0.0,
                             b.existence.exists ? b.from_target.total_variation : std::nan("")});
+      if (!b.existence.exists || !b.existence.unique)
+        throw std::logic_error("the repair of prop3-exists-exact is false");
       ++out.repair_attacks;
     }
   out.tables.push_back(table);
