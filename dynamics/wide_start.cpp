@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <numeric>
 
 namespace lml {
@@ -18,6 +19,12 @@ double widest(const Marginal& p) {
   double out = 0;
   for (Index k = 0; k < p.target().size(); ++k) out = std::max(out, variance(p, k));
   return out;
+}
+
+std::string brief(double v) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.3g", v);
+  return text;
 }
 
 double log_density(const Marginal& p, double x) { return p.at(Vec::Constant(1, x)).log_density(); }
@@ -151,7 +158,7 @@ WideFlow flow_of_a_wide_start(const Metric& metric, double theta, const Marginal
     const double last = times.empty() ? 0 : times[order.back()];
     if (!(last * fastest * double(n) < most_work))
       throw BadInput("/times", "reach further than is computed for a start so wide (up to " +
-                                   std::to_string(most_work / (fastest * double(n))) + ")");
+                                   brief(most_work / (fastest * double(n))) + ")");
     std::vector<Divergences> at(times.size());
     double now = 0;
     for (const std::size_t i : order) {
