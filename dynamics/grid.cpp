@@ -47,12 +47,9 @@ Grid::Grid(const Metric& metric, Calculus calculus, Index cells_per_axis, const 
   order_ = std::make_shared<Dissection>(assembly_->chain, dim, mesh_->n, assembly_->mode);
   if (assembly_->reversible) return;
   const Elimination lu(assembly_->chain, *order_, 0);
-  if (lu.irreducible()) {
-    mass_ = lu.null_vector();
-  } else {
-    existence_.unique = false;
-    existence_.why = "the cells fall into parts that no path joins";
-  }
+  if (!lu.irreducible())
+    throw BadInput("/metric", "is so anisotropic that the cells of the grid fall into parts that no path joins");
+  mass_ = lu.null_vector();
 }
 
 double Grid::stencil_excess() const { return mass_.dot(assembly_->excess); }

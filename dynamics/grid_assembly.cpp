@@ -217,6 +217,34 @@ JumpChain collect(const std::vector<Cell>& cells, double theta, const Vec& half,
   return chain;
 }
 
+// A cell to which every other leads: the likeliest, unless its neighbours' stencils all pass over it, as they may at
+// eps = 0, around which D turns. Then the stationary vector is 0 there, and the likeliest of the cells that do not lead
+// to it comes next.
+Index recurrent_cell(const JumpChain& chain, const Vec& log_p, Index likeliest) {
+  Index goal = likeliest;
+  for (int tries = 0; tries < 16; ++tries) {
+    std::vector<char> leads(std::size_t(chain.size()), 0);
+    std::vector<Index> open{goal};
+    leads[std::size_t(goal)] = 1;
+    while (!open.empty()) {
+      const std::size_t x = std::size_t(open.back());
+      open.pop_back();
+      for (Index e = chain.first[x]; e < chain.first[x + 1]; ++e) {
+        const int y = chain.neighbour[std::size_t(e)];
+        if (!(chain.in[std::size_t(e)] > 0) || leads[std::size_t(y)]) continue;
+        leads[std::size_t(y)] = 1;
+        open.push_back(y);
+      }
+    }
+    Index next = -1;
+    for (Index x = 0; x < chain.size(); ++x)
+      if (!leads[std::size_t(x)] && (next < 0 || log_p[x] > log_p[next])) next = x;
+    if (next < 0) return goal;
+    goal = next;
+  }
+  return likeliest;
+}
+
 }  // namespace
 
 Vec Mesh::place(Index cell) const {
@@ -261,6 +289,7 @@ Assembly assemble(const Metric& metric, Calculus calculus, const Mesh& mesh, int
     out.log_p[x] = half[2 * at[0] + 1 + side * (2 * at[1] + 1) + plane];
   }
   out.log_p.array() -= out.log_p.maxCoeff(&out.mode);
+  if (!out.reversible) out.mode = recurrent_cell(out.chain, out.log_p, out.mode);
   out.excess.resize(mesh.size());
   for (Index x = 0; x < mesh.size(); ++x) out.excess[x] = cells[std::size_t(x)].stencil.excess;
   return out;

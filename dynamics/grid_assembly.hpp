@@ -31,7 +31,7 @@ struct Assembly {
   Existence existence;
   JumpChain chain;
   bool reversible = true;
-  Index mode = 0;  // the cell where p is largest
+  Index mode = 0;  // the cell where p is largest, of those to which every other leads
   Vec log_p;       // of p at the centres times the volume of a cell, up to a constant: the largest is 0
   Vec excess;      // Stencil::excess of each cell
 };

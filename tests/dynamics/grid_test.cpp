@@ -112,6 +112,16 @@ TEST(Grid, RankOneItoSpreadsAGaussianByTheClosedForm) {
   }
 }
 
+// At small lambda no stencil reaches the cells around eps = 0, the likeliest under p: the law has no mass there.
+TEST(Grid, RankOneItoWithASmallLambdaIsTheClosedFormToo) {
+  const Metric metric({Target::points(Points::Zero(1, 2)), time_}, {Curvature::rank_one, 0.5});
+  const LawFigures law = law_figures(metric, Calculus::ito, 128);
+  EXPECT_TRUE(law.existence.unique);
+  const double each = 0.5 * IsotropicLaw(metric, Calculus::ito).second_moment();
+  EXPECT_NEAR(law.covariance[0].value, each, law.covariance[0].error);
+  EXPECT_LT(law.covariance[0].error, 0.01 * each);
+}
+
 // From both sides: a first-order scheme has the ratio 2, a fourth-order one 16.
 TEST(Grid, IsOfSecondOrder) {
   const Product p;
