@@ -14,8 +14,8 @@ namespace {
 /// The object `sampler`, its schedule, and the questions that most samplers ask of them.
 class Options {
  public:
-  Options(Object options, const Schedule& schedule, const std::optional<Reader>& lml)
-      : o_(std::move(options)), schedule_(&schedule), lml_(lml) {}
+  Options(Object options, const Schedule& schedule, std::string schedule_name, const std::optional<Reader>& lml)
+      : o_(std::move(options)), schedule_(&schedule), schedule_name_(std::move(schedule_name)), lml_(lml) {}
 
   bool flag(std::string_view key, bool otherwise) const {
     const auto v = o_.find(key);
@@ -47,6 +47,7 @@ class Options {
   Index offset() const { return Index(integer("steps_offset", 0, 1'000'000, 0)); }
 
   const Schedule& schedule() const { return *schedule_; }
+  const std::string& schedule_name() const { return schedule_name_; }
   const DiscreteSchedule* discrete() const { return std::get_if<DiscreteSchedule>(schedule_); }
   Index train_steps() const { return Index(discrete()->alpha_bar.size()); }
   const Object& object() const { return o_; }
@@ -77,6 +78,8 @@ class Options {
     if (nodes.size() < 2) list.fail("needs the beginning and the end of at least one step");
     const Node last = nodes.back();
     nodes.pop_back();
+    if (!less_noisy(last, nodes.back()))
+      list.fail_below("/" + std::to_string(nodes.size()), "is no less noisy than the one before");
     return chained(nodes, last);
   }
   Grid chained(const std::vector<Node>& nodes, const Node& end) const {
@@ -119,6 +122,7 @@ class Options {
  private:
   Object o_;
   const Schedule* schedule_;
+  std::string schedule_name_;
   std::optional<Reader> lml_;
 };
 
@@ -136,8 +140,9 @@ Grid ddim_like_grid(const Options& o) {
   });
 }
 
-// Of DPM-Solver, UniPC and DEIS: `final_sigmas_type` names the end.
-Grid dpm_like_grid(const Options& o, bool to_zero) {
+// Of DPM-Solver, UniPC and DEIS: `final_sigmas_type` names the end. The timestep of a noise level, which a network is
+// told, is rounded; diffusers' multistep DPM-Solver cuts its fraction off under squaredcos_cap_v2.
+Grid dpm_like_grid(const Options& o, bool to_zero, bool cut = false) {
   const auto* discrete = o.discrete();
   if (const auto list = o.timesteps()) {
     if (!discrete) return o.explicit_grid(*list, clean());
@@ -148,15 +153,17 @@ Grid dpm_like_grid(const Options& o, bool to_zero) {
   const Node first = node_at(*discrete, 0), last = node_at(*discrete, double(n - 1));
   const bool karras = o.flag("use_karras_sigmas", false), uniform = o.flag("use_lu_lambdas", false);
   if (karras && uniform) o.fail("use_lu_lambdas", "is one of use_karras_sigmas and use_lu_lambdas too many");
-  std::vector<Node> nodes;
   if (karras || uniform) {
     const double least = noise_level(first), most = noise_level(last);
-    nodes = nodes_of_levels(*discrete,
-                            karras ? karras_levels(least, most, steps) : log_uniform_levels(least, most, steps), true);
-  } else {
-    nodes = o.within_options(
-        [&] { return nodes_at(*discrete, dpm_timesteps(n, steps, o.spacing(Spacing::linspace), o.offset())); });
+    const std::vector<double> levels =
+        karras ? karras_levels(least, most, steps) : log_uniform_levels(least, most, steps);
+    std::vector<Node> nodes = nodes_of_levels(*discrete, levels, !cut);
+    if (cut)
+      for (Node& node : nodes) node.t = std::floor(node.t);
+    return o.chained(nodes, to_zero ? clean() : nodes.back());
   }
+  const std::vector<Node> nodes = o.within_options(
+      [&] { return nodes_at(*discrete, dpm_timesteps(n, steps, o.spacing(Spacing::linspace), o.offset())); });
   return o.chained(nodes, to_zero ? clean() : first);
 }
 
@@ -183,7 +190,7 @@ Sampler dpm_solver(const Options& o) {
   if (o.word("final_sigmas_type", {"sigma_min", "zero"}) == "zero")
     o.fail("final_sigmas_type", "must be sigma_min: the formulas of dpm_solver end at noise");
   const DpmSolver base{dpm_orders(o), solver_type(o)};
-  Sampler out{base, dpm_like_grid(o, false)};
+  Sampler out{base, dpm_like_grid(o, false, o.schedule_name() == "squaredcos_cap_v2")};
   if (out.grid.back().to.sigma == 0)
     o.fail("timesteps", "must end at noise: the formulas of dpm_solver cannot reach 0");
   if (o.increment()) out.stepper = DpmSolverIncrement{base, o.lml()};
@@ -193,7 +200,7 @@ Sampler dpm_solver(const Options& o) {
 Sampler dpm_solver_plus_plus(const Options& o) {
   const bool to_zero = o.word("final_sigmas_type", {"zero", "sigma_min"}) == "zero";
   const DpmSolverPlusPlus base{dpm_orders(o), solver_type(o)};
-  Sampler out{base, dpm_like_grid(o, to_zero)};
+  Sampler out{base, dpm_like_grid(o, to_zero, o.schedule_name() == "squaredcos_cap_v2")};
   if (o.increment()) out.stepper = DpmSolverPlusPlusIncrement{base, o.lml()};
   return out;
 }
@@ -263,7 +270,7 @@ SamplerChoice read_sampler(const Object& spec) {
   const Registration& chosen = find_sampler(reader.object(any).at("name"));
   std::vector<std::string_view> keys = common_keys;
   keys.insert(keys.end(), chosen.keys.begin(), chosen.keys.end());
-  const Options options(reader.object(keys), schedule, spec.find("lml"));
+  const Options options(reader.object(keys), schedule, read_schedule_name(spec.at("schedule")), spec.find("lml"));
   options.word("prediction_type", {"epsilon", "sample", "v_prediction", "flow_prediction", "velocity"});
   if (!options.object().has("timesteps") && !options.object().has("steps") && options.discrete())
     reader.fail_below("/steps", "is missing (steps, or an explicit list of timesteps)");

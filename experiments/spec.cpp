@@ -92,11 +92,15 @@ Target read_target(const Reader& target) {
   return read_mixture(target);
 }
 
+std::string read_schedule_name(const Reader& schedule) {
+  // All schedules' keys, so that `name` is judged before the others.
+  return schedule.object({"name", "beta_start", "beta_end", "num_train_timesteps", "betas", "beta_min", "beta_max"})
+      .at("name")
+      .one_of({"linear", "scaled_linear", "squaredcos_cap_v2", "trained_betas", "vp_sde", "edm", "rectified_flow"});
+}
+
 Schedule read_schedule(const Reader& schedule) {
-  const Object any =
-      schedule.object({"name", "beta_start", "beta_end", "num_train_timesteps", "betas", "beta_min", "beta_max"});
-  const std::string name = any.at("name").one_of(
-      {"linear", "scaled_linear", "squaredcos_cap_v2", "trained_betas", "vp_sde", "edm", "rectified_flow"});
+  const std::string name = read_schedule_name(schedule);
   return within(schedule, [&]() -> Schedule {
     if (name == "edm" || name == "rectified_flow") {
       schedule.object({"name"});

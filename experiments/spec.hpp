@@ -11,6 +11,7 @@ namespace lml {
 Target read_target(const Reader& target);
 
 Schedule read_schedule(const Reader& schedule);
+std::string read_schedule_name(const Reader& schedule);
 
 /// From the keys `alpha` and `sigma`, or `schedule` and `t`, of `spec`; never both.
 Time read_time(const Object& spec);

@@ -21,10 +21,12 @@ void require_steps(Index n, Index steps) {
   if (steps > n) throw BadInput("/steps", "must be at most " + std::to_string(n) + ", the schedule's timesteps");
 }
 
+// In numpy's order of operations, uncontracted (see CMakeLists.txt): halves must fall to the same side. Where its
+// arange gives one entry too many, a timestep of -1 (n = 1000, 61 steps), ours ends before.
 std::vector<double> trailing(Index n, Index steps) {
   std::vector<double> out;
-  const double stride = double(n) / double(steps);
-  for (Index i = 0; i < steps; ++i) out.push_back(rounded(double(n) - double(i) * stride) - 1);
+  const double stride = (double(n) - double(n) / double(steps)) - double(n);
+  for (Index i = 0; i < steps; ++i) out.push_back(rounded(double(n) + double(i) * stride) - 1);
   return out;
 }
 
@@ -37,8 +39,9 @@ std::vector<double> leading(Index stride, Index count, Index dropped, Index offs
 
 std::vector<double> linspace(Index n, Index count, Index dropped, bool round) {
   std::vector<double> out;
+  const double stride = double(n - 1) / double(std::max<Index>(count - 1, 1));
   for (Index i = count; i-- > dropped;) {
-    const double v = count == 1 ? 0 : double(n - 1) * (double(i) / double(count - 1));
+    const double v = i > 0 && i == count - 1 ? double(n - 1) : double(i) * stride;
     out.push_back(round ? rounded(v) : v);
   }
   return out;
@@ -106,7 +109,7 @@ std::vector<double> karras_levels(double least, double most, Index n, double rho
   const double a = std::pow(least, 1 / rho), b = std::pow(most, 1 / rho);
   for (Index i = 0; i < n; ++i) {
     const double ramp = n == 1 ? 0 : double(i) / double(n - 1);
-    out.push_back(std::pow(b + ramp * (a - b), rho));
+    out.push_back(i == 0 ? most : i == n - 1 ? least : std::pow(b + ramp * (a - b), rho));
   }
   return out;
 }
@@ -115,7 +118,9 @@ std::vector<double> log_uniform_levels(double least, double most, Index n) {
   std::vector<double> out;
   for (Index i = 0; i < n; ++i) {
     const double ramp = n == 1 ? 0 : double(i) / double(n - 1);
-    out.push_back(std::exp(std::log(most) + ramp * (std::log(least) - std::log(most))));
+    out.push_back(i == 0       ? most
+                  : i == n - 1 ? least
+                               : std::exp(std::log(most) + ramp * (std::log(least) - std::log(most))));
   }
   return out;
 }
@@ -143,9 +148,9 @@ Grid chain(const std::vector<Node>& nodes, const Node& end) {
   for (std::size_t i = 0; i < nodes.size(); ++i) {
     const Node& to = i + 1 < nodes.size() ? nodes[i + 1] : end;
     const bool ends = i + 1 == nodes.size();
-    if (!(to.sigma * nodes[i].alpha < nodes[i].sigma * to.alpha))
+    if (ends ? less_noisy(nodes[i], to) : !less_noisy(to, nodes[i]))
       throw BadInput("/timesteps/" + std::to_string(ends ? i : i + 1),
-                     ends ? "is no noisier than the end of the last step" : "is no less noisy than the one before");
+                     ends ? "is less noisy than the end of the last step" : "is no less noisy than the one before");
     out.push_back({nodes[i], to});
   }
   return out;

@@ -17,6 +17,8 @@ struct Node {
 double log_snr(const Node& node);
 /// sigma/alpha, the noise level in the variance-exploding scale.
 inline double noise_level(const Node& node) { return node.sigma / node.alpha; }
+/// Whether sigma/alpha is smaller at a than at b, at alpha = 0 too.
+inline bool less_noisy(const Node& a, const Node& b) { return a.sigma * b.alpha < b.sigma * a.alpha; }
 /// The node of noise level s in the variance-preserving scale: alpha = 1/sqrt(1 + s^2).
 Node node_of_level(double t, double s);
 
@@ -53,7 +55,8 @@ std::vector<double> log_uniform_levels(double least, double most, Index n);
 std::vector<Node> nodes_of_levels(const DiscreteSchedule& schedule, const std::vector<double>& levels, bool rounded);
 
 /// Each interval ends where the next begins, the last at `end`. Throws BadInput ("/timesteps/i") unless sigma/alpha
-/// falls.
+/// falls; but the last may have no length. That is what diffusers makes of Karras levels, or of a list that goes down
+/// to timestep 0, with `sigma_min`: the model is called and the state stays.
 Grid chain(const std::vector<Node>& nodes, const Node& end);
 
 /// DDIM's own: from t to t - N//steps, to `end` where that is negative.

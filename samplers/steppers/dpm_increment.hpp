@@ -32,7 +32,9 @@ struct DpmSolverIncrement {
       memory.erase(memory.begin());
     }
     S increment = dpm_increment(w, order, m, memory);
-    S next = combine(w.keep, x, 1, lml_printed(increment, before ? &*before : nullptr, l));
+    // A step of no length moves nothing, and ||v|| would be 0.
+    S next = w.m[0] == 0 ? combine(w.keep, x)
+                         : combine(w.keep, x, 1, lml_printed(increment, before ? &*before : nullptr, l));
     Memory<S> history = remember(std::move(m), std::move(memory), std::size_t(most - 1));
     history.insert(history.begin(), std::move(increment));
     return {std::move(next), std::move(history)};

@@ -33,6 +33,7 @@ struct DpmOrders {
     int out = int(std::min<Index>(order, i + 1));
     if (left == 1 && (euler_at_final || short_run || grid.back().to.sigma == 0)) out = 1;
     if (left == 2 && short_run) out = std::min(out, 2);
+    if (left == 1 && noise_level(grid.back().from) == noise_level(grid.back().to)) out = 1;  // no length: x stays
     return out;
   }
 };
