@@ -95,7 +95,7 @@ std::string readable(const Query& q, const SampleSet& set) {
     rows.push_back(
         {"x" + std::to_string(j + 1), brief(mean[j]), brief(target[j]), brief(deviation[j]), brief(wanted[j])});
   std::string out = q.choice.name + ": " + std::to_string(n) + " samples, d = " + std::to_string(d) + ", " +
-                    std::to_string(set.calls.size()) + " evaluations each\n\n" + table(rows);
+                    brief(set.calls_a_sample) + " evaluations each\n\n" + table(rows);
   if (d > 8) out += "and " + std::to_string(d - 8) + " more\n";
   return out + "\n--json or --out DIR gives the samples.\n";
 }
@@ -105,7 +105,7 @@ std::string readable(const Query& q, const SampleSet& set) {
 int sample_command(const Common& common) {
   const Document document = read_document(common.spec, common.set);
   const Query q = read_query(document, common.seed);
-  const Index numbers = q.start.size() * (q.trajectory ? Index(q.choice.sampler.grid.size()) + 1 : 1);
+  const Index numbers = q.start.size() * (q.trajectory ? q.choice.sampler.steps() + 1 : 1);
   if (common.json && common.out.empty() && !q.in_document && numbers > inline_numbers)
     throw SpecError(document.name, "/inline",
                     "must be true, or --out name a folder: the answer has more than 100 numbers");
@@ -118,11 +118,13 @@ int sample_command(const Common& common) {
   results.put("sampler", Json(q.choice.name));
   results.put("nfe", Json(set.calls.size()));
   Json timesteps = Json::array();
-  for (const Node& at : set.calls) timesteps.push_back(figure(at.t));
+  for (const Node& at : set.calls) timesteps.push_back(std::isnan(at.t) ? Json(nullptr) : Json(figure(at.t)));
   results.put("timesteps", std::move(timesteps));
+  if (q.choice.sampler.chain) results.put("nfe_mean", figure(set.calls_a_sample));
   arrays.put(results, "samples", array_of(set.samples), q.in_document);
   if (q.trajectory) arrays.put(results, "trajectory", array_of(set.trajectory), q.in_document);
-  deliver(common, "sample", document, results, std::int64_t(set.calls.size()) * q.start.rows(), arrays.files());
+  deliver(common, "sample", document, results, std::llround(set.calls_a_sample * double(q.start.rows())),
+          arrays.files());
   if (!common.json) print(readable(q, set));
   return 0;
 }

@@ -11,11 +11,16 @@
 namespace lml {
 namespace {
 
+struct Setting {
+  Schedule schedule;
+  std::string schedule_name;
+  std::optional<Reader> lml;
+};
+
 /// The object `sampler`, its schedule, and the questions that most samplers ask of them.
 class Options {
  public:
-  Options(Object options, const Schedule& schedule, std::string schedule_name, const std::optional<Reader>& lml)
-      : o_(std::move(options)), schedule_(&schedule), schedule_name_(std::move(schedule_name)), lml_(lml) {}
+  Options(Object options, const Setting& setting) : o_(std::move(options)), setting_(&setting) {}
 
   bool flag(std::string_view key, bool otherwise) const {
     const auto v = o_.find(key);
@@ -46,9 +51,19 @@ class Options {
   Index steps() const { return o_.at("steps").integer(1, 1'000'000); }
   Index offset() const { return Index(integer("steps_offset", 0, 1'000'000, 0)); }
 
-  const Schedule& schedule() const { return *schedule_; }
-  const std::string& schedule_name() const { return schedule_name_; }
-  const DiscreteSchedule* discrete() const { return std::get_if<DiscreteSchedule>(schedule_); }
+  /// Refuses those of `keys` that are given.
+  void refuse(const std::vector<std::string_view>& keys, const std::string& message) const {
+    for (std::string_view key : keys)
+      if (const auto given = o_.find(key)) given->fail(message);
+  }
+
+  const Schedule& schedule() const { return setting_->schedule; }
+  const std::string& schedule_name() const { return setting_->schedule_name; }
+  template <class Kind>
+  bool is() const {
+    return std::holds_alternative<Kind>(setting_->schedule);
+  }
+  const DiscreteSchedule* discrete() const { return std::get_if<DiscreteSchedule>(&setting_->schedule); }
   Index train_steps() const { return Index(discrete()->alpha_bar.size()); }
   const Object& object() const { return o_; }
   [[noreturn]] void fail(std::string_view key, const std::string& message) const { o_.at(key).fail(message); }
@@ -69,7 +84,7 @@ class Options {
     for (std::size_t i = 0; i < timesteps.size(); ++i) {
       const bool ends = !discrete() && i + 1 == timesteps.size() && timesteps[i] == 0;
       try {
-        nodes.push_back(ends ? clean() : node_at(*schedule_, timesteps[i]));
+        nodes.push_back(ends ? clean() : node_at(setting_->schedule, timesteps[i]));
       } catch (const BadInput& e) {
         list.fail_below("/" + std::to_string(i), e.what());
       }
@@ -96,7 +111,7 @@ class Options {
 
   /// The correction's parameters, whatever its form.
   LmlParameters lml() const {
-    const Object o = lml_->object({"form", "kappa", "lambda"});
+    const Object o = setting_->lml->object({"form", "kappa", "lambda"});
     const Reader kappa = o.at("kappa"), lambda = o.at("lambda");
     const LmlParameters out{kappa.number(), lambda.number()};
     if (!(out.kappa >= 0 && out.kappa <= 1)) kappa.fail("must lie in [0, 1], is " + digits(out.kappa));
@@ -104,8 +119,8 @@ class Options {
     return out;
   }
   std::string form() const {
-    if (!lml_) return "none";
-    return lml_->object({"form", "kappa", "lambda"}).at("form").one_of({"printed", "stable", "increment"});
+    if (!setting_->lml) return "none";
+    return setting_->lml->object({"form", "kappa", "lambda"}).at("form").one_of({"printed", "stable", "increment"});
   }
   bool increment() const { return form() == "increment"; }
   Correction correction() const {
@@ -115,15 +130,13 @@ class Options {
     return NoCorrection{};
   }
   [[noreturn]] void refuse_increment() const {
-    lml_->fail_below("/form",
-                     "increment is the published code's form for ddim, dpm_solver and dpm_solver++ multistep only");
+    setting_->lml->fail_below(
+        "/form", "increment is the published code's form for ddim, dpm_solver and dpm_solver++ multistep only");
   }
 
  private:
   Object o_;
-  const Schedule* schedule_;
-  std::string schedule_name_;
-  std::optional<Reader> lml_;
+  const Setting* setting_;
 };
 
 // ---- Grids that several samplers share.
@@ -167,6 +180,63 @@ Grid dpm_like_grid(const Options& o, bool to_zero, bool cut = false) {
   return o.chained(nodes, to_zero ? clean() : first);
 }
 
+// Of Euler and Heun: noise levels, down to 0 unless asked otherwise.
+Grid k_grid(const Options& o) {
+  const auto* discrete = o.discrete();
+  const std::vector<std::string_view> of_levels{"sigma_min", "sigma_max", "rho"};
+  if (!discrete) o.refuse({"timestep_spacing", "steps_offset", "use_karras_sigmas"}, "belongs to a discrete schedule");
+  const bool given = o.object().has("timesteps"), karras = o.flag("use_karras_sigmas", false);
+  if (given || !(karras || o.is<Edm>()))
+    o.refuse(of_levels, "belongs to Karras's grid: use_karras_sigmas, or the schedule edm without timesteps");
+  const bool to_zero =
+      !o.object().knows("final_sigmas_type") || o.word("final_sigmas_type", {"zero", "sigma_min"}) == "zero";
+  if (!to_zero && !discrete) o.fail("final_sigmas_type", "must be zero: this schedule has no least noise");
+  if (const auto list = o.timesteps()) return o.explicit_grid(*list, to_zero ? clean() : node_at(*discrete, 0));
+  const auto levels = [&](double least, double most) {
+    least = o.number("sigma_min", 1e-300, 1e300, least);
+    most = o.number("sigma_max", 1e-300, 1e300, most);
+    if (!(least < most)) o.object().reader().fail_below("/sigma_max", "must be larger than sigma_min");
+    return karras_levels(least, most, o.steps(), o.number("rho", 1, 1e3, 7));
+  };
+  std::vector<Node> nodes;
+  if (o.is<Edm>()) {
+    for (double level : levels(0.002, 80)) nodes.push_back({level, 1, level});
+    return o.chained(nodes, clean());
+  }
+  o.require_discrete();
+  nodes = o.within_options([&] {
+    return nodes_at(*discrete, k_timesteps(o.train_steps(), o.steps(), o.spacing(Spacing::linspace), o.offset()));
+  });
+  if (karras) nodes = nodes_of_levels(*discrete, levels(noise_level(nodes.back()), noise_level(nodes.front())), false);
+  if (to_zero) return o.chained(nodes, clean());
+  const Node end = node_at(*discrete, 0), last = nodes.back();
+  return o.chained(nodes, noise_level(last) > (1 + 1e-12) * noise_level(end) ? end : last);
+}
+
+// The node of a noise level above that of `from`.
+Node raised(const Options& o, double level) {
+  if (const auto* discrete = o.discrete()) return nodes_of_levels(*discrete, {level}, false)[0];
+  if (o.is<Edm>()) return {level, 1, level};
+  const auto& sde = std::get<VpSde>(o.schedule());
+  const double a = (sde.beta_max - sde.beta_min) / 4, b = sde.beta_min / 2, c = std::log1p(level * level) / 2;
+  return node_of_level(2 * c / (b + std::sqrt(b * b + 4 * a * c)), level);  // a t^2 + b t = c = -log alpha
+}
+
+Churn churn(const Options& o, const Grid& grid) {
+  const std::vector<std::string_view> keys{"s_churn", "s_tmin", "s_tmax", "s_noise"};
+  if (o.is<RectifiedFlow>()) o.refuse(keys, "is of noise levels sigma/alpha; rectified_flow goes by t");
+  const double amount = o.number("s_churn", 0, 1e300, 0) / double(grid.size());
+  const double least = o.number("s_tmin", 0, 1e300, 0), most = o.number("s_tmax", 0, HUGE_VAL, HUGE_VAL);
+  Churn out{{}, o.number("s_noise", 0, 1e300, 1)};
+  if (amount == 0) return out;
+  for (const Interval& step : grid) {
+    const double level = noise_level(step.from);
+    const double gamma = level >= least && level <= most ? std::min(amount, std::sqrt(2.0) - 1) : 0;
+    out.raised.push_back(gamma > 0 ? raised(o, level * (1 + gamma)) : step.from);
+  }
+  return out;
+}
+
 // ---- The samplers.
 
 Sampler ddim(const Options& o) {
@@ -179,6 +249,9 @@ Sampler ddim(const Options& o) {
   return out;
 }
 
+// Of diffusers' multistep DPM-Solver, see dpm_like_grid.
+bool cuts(const Options& o) { return o.schedule_name() == "squaredcos_cap_v2"; }
+
 DpmOrders dpm_orders(const Options& o) {
   return {int(o.integer("solver_order", 1, 3, 2)), o.flag("lower_order_final", true), o.flag("euler_at_final", false)};
 }
@@ -186,13 +259,30 @@ SolverType solver_type(const Options& o) {
   return o.word("solver_type", {"midpoint", "heun"}) == "midpoint" ? SolverType::midpoint : SolverType::heun;
 }
 
-Sampler dpm_solver(const Options& o) {
+bool singlestep(const Options& o) {
+  if (o.word("variant", {"multistep", "singlestep"}) == "multistep") return false;
+  o.refuse({"timestep_spacing", "steps_offset", "euler_at_final", "use_lu_lambdas"},
+           "is not an option of the variant singlestep");
+  if (o.increment()) o.refuse_increment();
+  return true;
+}
+DpmSinglestepOrders singlestep_orders(const Options& o) {
+  return {int(o.integer("solver_order", 1, 3, 2)), o.flag("lower_order_final", false), solver_type(o)};
+}
+
+// Of the formulas in eps, which end at noise.
+Grid grid_to_noise(const Options& o, bool cut) {
   if (o.word("final_sigmas_type", {"sigma_min", "zero"}) == "zero")
     o.fail("final_sigmas_type", "must be sigma_min: the formulas of dpm_solver end at noise");
+  Grid out = dpm_like_grid(o, false, cut);
+  if (out.back().to.sigma == 0) o.fail("timesteps", "must end at noise: the formulas of dpm_solver cannot reach 0");
+  return out;
+}
+
+Sampler dpm_solver(const Options& o) {
   const DpmSolver base{dpm_orders(o), solver_type(o)};
-  Sampler out{base, dpm_like_grid(o, false, o.schedule_name() == "squaredcos_cap_v2")};
-  if (out.grid.back().to.sigma == 0)
-    o.fail("timesteps", "must end at noise: the formulas of dpm_solver cannot reach 0");
+  if (singlestep(o)) return {DpmSolverSinglestep{singlestep_orders(o)}, grid_to_noise(o, false)};
+  Sampler out{base, grid_to_noise(o, cuts(o))};
   if (o.increment()) out.stepper = DpmSolverIncrement{base, o.lml()};
   return out;
 }
@@ -200,9 +290,44 @@ Sampler dpm_solver(const Options& o) {
 Sampler dpm_solver_plus_plus(const Options& o) {
   const bool to_zero = o.word("final_sigmas_type", {"zero", "sigma_min"}) == "zero";
   const DpmSolverPlusPlus base{dpm_orders(o), solver_type(o)};
-  Sampler out{base, dpm_like_grid(o, to_zero, o.schedule_name() == "squaredcos_cap_v2")};
+  if (singlestep(o)) return {DpmSolverPlusPlusSinglestep{singlestep_orders(o)}, dpm_like_grid(o, to_zero)};
+  Sampler out{base, dpm_like_grid(o, to_zero, cuts(o))};
   if (o.increment()) out.stepper = DpmSolverPlusPlusIncrement{base, o.lml()};
   return out;
+}
+
+Sampler sde_dpm_solver(const Options& o) {
+  if (o.integer("solver_order", 1, 3, 2) == 3)
+    o.fail("solver_order", "must be 1 or 2: there is no third-order formula");
+  return {SdeDpmSolver{dpm_orders(o), solver_type(o)}, grid_to_noise(o, cuts(o))};
+}
+
+Sampler sde_dpm_solver_plus_plus(const Options& o) {
+  const bool to_zero = o.word("final_sigmas_type", {"zero", "sigma_min"}) == "zero";
+  return {SdeDpmSolverPlusPlus{dpm_orders(o), solver_type(o)}, dpm_like_grid(o, to_zero, cuts(o))};
+}
+
+Sampler ddpm(const Options& o) {
+  const Ddpm stepper{o.word("variance_type", {"fixed_small", "fixed_large"}) == "fixed_large"};
+  if (const auto list = o.timesteps()) return {stepper, o.explicit_grid(*list, clean())};
+  o.require_discrete();
+  const std::vector<double> timesteps = o.within_options(
+      [&] { return ddim_timesteps(o.train_steps(), o.steps(), o.spacing(Spacing::leading), o.offset()); });
+  return {stepper, o.chained(nodes_at(*o.discrete(), timesteps), clean())};
+}
+
+Sampler euler(const Options& o) {
+  Grid grid = k_grid(o);
+  Euler stepper{churn(o, grid)};
+  if (o.is<RectifiedFlow>()) return {FlowEuler{}, std::move(grid)};
+  return {std::move(stepper), std::move(grid)};
+}
+
+Sampler heun(const Options& o) {
+  Grid grid = k_grid(o);
+  Heun stepper{churn(o, grid)};
+  if (o.is<RectifiedFlow>()) return {FlowHeun{}, std::move(grid)};
+  return {std::move(stepper), std::move(grid)};
 }
 
 struct Registration {
@@ -225,23 +350,42 @@ const std::vector<std::string_view> dpm_keys{"timestep_spacing",  "steps_offset"
                                              "solver_type",       "lower_order_final", "euler_at_final",
                                              "final_sigmas_type", "use_karras_sigmas", "use_lu_lambdas"};
 
+const std::vector<std::string_view> k_keys{"timestep_spacing", "steps_offset", "use_karras_sigmas", "sigma_min",
+                                           "sigma_max",        "rho",          "s_churn",           "s_tmin",
+                                           "s_tmax",           "s_noise"};
+const std::vector<std::string_view> dlg_keys{"denoiser", "langevin_steps", "step", "metropolis"};
+
+std::vector<std::string_view> with(std::vector<std::string_view> keys, std::string_view key) {
+  keys.push_back(key);
+  return keys;
+}
+
 /// The one list that a new sampler is added to: its name, whether `increment` exists for it, its own keys, its reader.
 const std::vector<Registration>& samplers() {
   static const std::vector<Registration> all{
       {"ddim", true, {"timestep_spacing", "steps_offset", "eta", "set_alpha_to_one"}, ddim},
-      {"dpm_solver", true, dpm_keys, dpm_solver},
-      {"dpm_solver++", true, dpm_keys, dpm_solver_plus_plus},
+      {"ddpm", false, {"timestep_spacing", "steps_offset", "variance_type"}, ddpm},
+      {"dpm_solver", true, with(dpm_keys, "variant"), dpm_solver},
+      {"dpm_solver++", true, with(dpm_keys, "variant"), dpm_solver_plus_plus},
+      {"sde-dpm_solver", false, dpm_keys, sde_dpm_solver},
+      {"sde-dpm_solver++", false, dpm_keys, sde_dpm_solver_plus_plus},
+      {"euler", false, with(k_keys, "final_sigmas_type"), euler},
+      {"heun", false, k_keys, heun},
+      {"dlg", false, dlg_keys, nullptr},  // with the keys of its denoiser, below
   };
   return all;
 }
 
+const Registration* registered(std::string_view name) {
+  const auto r = std::find_if(samplers().begin(), samplers().end(), [&](const auto& s) { return s.name == name; });
+  return r == samplers().end() ? nullptr : &*r;
+}
+
 const Registration& find_sampler(const Reader& name) {
   const std::string word = name.string();
+  if (const Registration* r = registered(word)) return *r;
   std::vector<std::string_view> names;
-  for (const Registration& r : samplers()) {
-    if (r.name == word) return r;
-    names.push_back(r.name);
-  }
+  for (const Registration& r : samplers()) names.push_back(r.name);
   const auto meant = nearest(word, names);
   std::string list;
   for (std::string_view n : names) list += (list.empty() ? "" : ", ") + std::string(n);
@@ -259,29 +403,67 @@ Clipping read_clipping(const Options& o) {
   return out;
 }
 
-}  // namespace
+std::vector<std::string_view> joined(std::vector<std::string_view> keys, const std::vector<std::string_view>& more) {
+  keys.insert(keys.end(), more.begin(), more.end());
+  return keys;
+}
 
-SamplerChoice read_sampler(const Object& spec) {
-  const Schedule schedule = read_schedule(spec.at("schedule"));
-  const Reader reader = spec.at("sampler");
-  // All keys that any sampler has, so that `name` is judged before the others.
-  std::vector<std::string_view> any = common_keys;
-  for (const Registration& r : samplers()) any.insert(any.end(), r.keys.begin(), r.keys.end());
-  const Registration& chosen = find_sampler(reader.object(any).at("name"));
-  std::vector<std::string_view> keys = common_keys;
-  keys.insert(keys.end(), chosen.keys.begin(), chosen.keys.end());
-  const Options options(reader.object(keys), schedule, read_schedule_name(spec.at("schedule")), spec.find("lml"));
+// Whether a first step from alpha = 0 has no division by it.
+bool starts_at_noise_alone(const Stepper& s) {
+  return std::holds_alternative<FlowEuler>(s) || std::holds_alternative<FlowHeun>(s) || std::holds_alternative<Ddpm>(s);
+}
+
+/// The sampler `chosen` out of the object `reader`, which may hold the keys `beside` too.
+Sampler build(const Registration& chosen, const Reader& reader, const std::vector<std::string_view>& beside,
+              const Setting& setting) {
+  const Options options(reader.object(joined(joined(common_keys, chosen.keys), beside)), setting);
   options.word("prediction_type", {"epsilon", "sample", "v_prediction", "flow_prediction", "velocity"});
   if (!options.object().has("timesteps") && !options.object().has("steps") && options.discrete())
     reader.fail_below("/steps", "is missing (steps, or an explicit list of timesteps)");
   if (options.increment() && !chosen.increment) options.refuse_increment();
-  SamplerChoice out{std::string(chosen.name), chosen.make(options), 1};
-  out.sampler.correction = options.correction();
-  out.sampler.clipping = read_clipping(options);
+  Sampler out = chosen.make(options);
+  if (out.grid.front().from.alpha == 0 && !starts_at_noise_alone(out.stepper))
+    options.fail("timesteps", "begins where alpha = 0, which only euler, heun and ddpm can");
+  out.correction = options.correction();
+  out.clipping = read_clipping(options);
+  return out;
+}
+
+/// Langevin-Gibbs, then `denoiser`: the name of a sampler whose options stand beside, or an object of its own.
+Sampler build_dlg(const Object& o, const std::vector<std::string_view>& any, const Setting& setting) {
+  const Reader reader = o.reader();
+  const auto denoiser = o.find("denoiser");
+  const bool apart = denoiser && !denoiser->is_string();
+  const Reader name = apart ? denoiser->object(any).at("name") : denoiser ? *denoiser : o.at("name");
+  const Registration& chosen = denoiser ? find_sampler(name) : *registered("heun");
+  if (!chosen.make) name.fail("must be another sampler");
+  if (setting.lml && setting.lml->object({"form", "kappa", "lambda"}).at("form").string() == "increment")
+    setting.lml->fail_below("/form", "increment exists for no dlg");
+  Sampler out = apart ? build(chosen, *denoiser, {}, setting) : build(chosen, reader, dlg_keys, setting);
+  if (is_stochastic(out.stepper)) name.fail("must be deterministic as a denoiser");
+  if (out.grid.front().from.alpha == 0) name.fail("needs a start with alpha > 0 as a denoiser");
+  const Options own(reader.object(apart ? joined(dlg_keys, {"name"}) : any), setting);
+  out.chain = LangevinGibbs{Index(own.integer("langevin_steps", 0, 1'000'000, 20)),
+                            own.number("step", 1e-300, 1e300, 0.5), own.flag("metropolis", false)};
+  return out;
+}
+
+}  // namespace
+
+SamplerChoice read_sampler(const Object& spec) {
+  const Setting setting{read_schedule(spec.at("schedule")), read_schedule_name(spec.at("schedule")), spec.find("lml")};
+  const Schedule& schedule = setting.schedule;
+  const Reader reader = spec.at("sampler");
+  // All keys that any sampler has, so that `name` is judged before the others.
+  std::vector<std::string_view> any = common_keys;
+  for (const Registration& r : samplers()) any.insert(any.end(), r.keys.begin(), r.keys.end());
+  const Object o = reader.object(any);
+  const Registration& chosen = find_sampler(o.at("name"));
+  SamplerChoice out{std::string(chosen.name),
+                    chosen.make ? build(chosen, reader, {}, setting) : build_dlg(o, any, setting), 1};
   const Node& first = out.sampler.grid.front().from;
   out.start_deviation = std::holds_alternative<Edm>(schedule) ? first.sigma : std::hypot(first.alpha, first.sigma);
-  if (options.discrete() == nullptr && std::holds_alternative<RectifiedFlow>(schedule))
-    out.start_deviation = first.sigma;
+  if (std::holds_alternative<RectifiedFlow>(schedule)) out.start_deviation = first.sigma;
   return out;
 }
 

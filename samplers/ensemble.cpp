@@ -3,6 +3,7 @@
 #include <omp.h>
 
 #include <algorithm>
+#include <cmath>
 #include <string>
 
 #include "dynamics/normal_stream.hpp"
@@ -42,6 +43,10 @@ class Recorder : public Source<Points> {
     calls.push_back(at);
     return source_->data(x, at);
   }
+  Points velocity(const Points& x, const Node& at) override {
+    calls.push_back(at);
+    return source_->velocity(x, at);
+  }
   std::vector<Node> calls;
 
  private:
@@ -55,6 +60,61 @@ void require_finite(const Points& x, std::uint64_t first, Index step) {
     if (!x.row(i).allFinite())
       throw NotFinite("sample " + std::to_string(first + std::uint64_t(i)) + " is not a finite number after step " +
                       std::to_string(step) + " (both counted from 0)");
+}
+
+struct BlockCalls {
+  std::vector<Node> longest;  // of the sample that needed most
+  double total = 0;           // over all samples
+};
+
+template <class After>
+Points plain(const Sampler& sampler, ExactSource& source, Points start, BlockNoise noise, const After& after,
+             BlockCalls& calls) {
+  Recorder recorder(source);
+  Model<Points> model(recorder, sampler.correction, sampler.clipping);
+  Run<Points> run{std::move(start)};
+  advance(sampler, model, noise, run, [&](const Run<Points>& r) { after(r.x, r.step); });
+  calls.longest = std::move(recorder.calls);
+  calls.total = double(calls.longest.size()) * double(run.x.rows());
+  return std::move(run.x);
+}
+
+// The chains, then each sample down the rest of the grid from its level, the samples of a level together.
+template <class After>
+Points from_chains(const Sampler& sampler, ExactSource& source, const Points& start, const BlockNoise& noise,
+                   const After& after, BlockCalls& calls) {
+  const LangevinGibbs& method = *sampler.chain;
+  std::vector<Node> levels;
+  for (const Interval& step : sampler.grid) levels.push_back(step.from);
+  Chains chains{start / levels[0].alpha, std::vector<Index>(static_cast<std::size_t>(start.rows()), 0)};
+  Points x = start;
+  for (Index i = 0; i < method.steps; ++i) {
+    chains = langevin_gibbs_step(method, levels, source, chains, [&](int stage) { return noise(i, stage); });
+    for (Index j = 0; j < x.rows(); ++j)
+      x.row(j) = levels[std::size_t(chains.level[std::size_t(j)])].alpha * chains.y.row(j);
+    after(x, i + 1);
+  }
+  const std::vector<std::vector<Index>> at_level = rows_by_level(chains.level, levels.size());
+  const auto chain_calls = std::size_t(method.steps * method.calls_a_step());
+  std::vector<Points> states(sampler.grid.size(), x);
+  for (std::size_t k = 0; k < levels.size(); ++k) {
+    if (at_level[k].empty()) continue;
+    Sampler rest = sampler;
+    rest.chain.reset();
+    rest.grid.erase(rest.grid.begin(), rest.grid.begin() + std::ptrdiff_t(k));
+    BlockCalls mine;
+    const Points end = plain(
+        rest, source, x(at_level[k], Eigen::all), noise,
+        [&](const Points& state, Index step) { states[k + std::size_t(step) - 1](at_level[k], Eigen::all) = state; },
+        mine);
+    if (calls.longest.empty()) {
+      calls.longest.assign(chain_calls, Node{std::nan(""), std::nan(""), std::nan("")});
+      calls.longest.insert(calls.longest.end(), mine.longest.begin(), mine.longest.end());
+    }
+    calls.total += mine.total + double(chain_calls * at_level[k].size());
+  }
+  for (std::size_t i = 0; i < states.size(); ++i) after(states[i], method.steps + Index(i) + 1);
+  return std::move(states.back());
 }
 
 }  // namespace
@@ -73,24 +133,29 @@ SampleSet sample(const Sampler& sampler, ExactSource& source, const Points& star
   const NormalStream stream(plan.seed, step_stream);
   SampleSet out;
   out.samples.resize(n, d);
-  if (plan.trajectory) out.trajectory.assign(sampler.grid.size() + 1, Points(n, d));
+  if (plan.trajectory) out.trajectory.assign(std::size_t(sampler.steps()) + 1, Points(n, d));
   // A law of many components keeps all threads busy by itself; with few blocks that is the better split.
   const bool over_blocks = blocks >= 2 * omp_get_max_threads() || source.target().size() <= 4096;
+  std::vector<BlockCalls> calls(static_cast<std::size_t>(blocks));
   parallel_for(blocks, over_blocks, [&](Index b) {
     const Index from = b * rows, count = std::min(rows, n - from);
     const std::uint64_t first = plan.first + std::uint64_t(from);
-    Recorder recorder(source);
-    Model<Points> model(recorder, sampler.correction, sampler.clipping);
-    BlockNoise noise{&stream, first, count, d};
-    Run<Points> run{start.middleRows(from, count)};
-    if (plan.trajectory) out.trajectory[0].middleRows(from, count) = run.x;
-    advance(sampler, model, noise, run, [&](const Run<Points>& r) {
-      require_finite(r.x, first, r.step - 1);
-      if (plan.trajectory) out.trajectory[std::size_t(r.step)].middleRows(from, count) = r.x;
-    });
-    out.samples.middleRows(from, count) = run.x;
-    if (b == 0) out.calls = std::move(recorder.calls);
+    const auto after = [&](const Points& x, Index step) {
+      require_finite(x, first, step - 1);
+      if (plan.trajectory) out.trajectory[std::size_t(step)].middleRows(from, count) = x;
+    };
+    if (plan.trajectory) out.trajectory[0].middleRows(from, count) = start.middleRows(from, count);
+    const BlockNoise noise{&stream, first, count, d};
+    out.samples.middleRows(from, count) =
+        sampler.chain ? from_chains(sampler, source, start.middleRows(from, count), noise, after, calls[std::size_t(b)])
+                      : plain(sampler, source, start.middleRows(from, count), noise, after, calls[std::size_t(b)]);
   });
+  double total = 0;
+  for (BlockCalls& block : calls) {
+    total += block.total;
+    if (block.longest.size() > out.calls.size()) out.calls = std::move(block.longest);
+  }
+  out.calls_a_sample = total / double(n);
   return out;
 }
 

@@ -18,7 +18,8 @@ class NotFinite : public std::runtime_error {
 struct SampleSet {
   Points samples;                  // n x d
   std::vector<Points> trajectory;  // [steps + 1], the start first; empty unless asked for
-  std::vector<Node> calls;         // where the model was called, one entry a call of a whole batch
+  std::vector<Node> calls;  // where the model was called, one entry a call of a whole batch; t = NaN: each at its level
+  double calls_a_sample = 0;  // on average; fewer than `calls` where a chain left samples at lower levels
 };
 
 struct SamplePlan {

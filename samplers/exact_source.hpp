@@ -1,5 +1,5 @@
-// The exact answers of a target: eps = -sigma s and x_0 = E[x_0 | x], evaluated at the solver's own (alpha, sigma).
-// Laws are made at first need and kept; one source may serve all threads.
+// The exact answers of a target: eps = -sigma s, x_0 = E[x_0 | x] and eps - x_0, evaluated at the solver's own (alpha,
+// sigma). Laws are made at first need and kept; one source may serve all threads.
 #pragma once
 #include <map>
 #include <memory>
@@ -22,12 +22,24 @@ class ExactSource : public Source<Points>, public Source<Rows<float>> {
     if (at.alpha == 0) return target_.mean().transpose().replicate(x.rows(), 1);
     return combine(1 / at.alpha, x, at.sigma * at.sigma / at.alpha, law(at).score(x));
   }
+  /// Near alpha = 0 from x_0, since (x - sigma eps)/alpha loses all its digits there.
+  Points velocity(const Points& x, const Node& at) override {
+    const double sum = at.alpha + at.sigma;
+    if (at.alpha > 0.01 * at.sigma) return combine(sum / at.alpha, epsilon(x, at), -1 / at.alpha, x);
+    const Marginal& p = law(at);
+    Points x0(x.rows(), x.cols());
+    for (Index i = 0; i < x.rows(); ++i) x0.row(i) = p.at(x.row(i).transpose()).posterior_mean().transpose();
+    return combine(1 / at.sigma, x, -sum / at.sigma, x0);
+  }
   /// Computed in float64, then rounded.
   Rows<float> epsilon(const Rows<float>& x, const Node& at) override {
     return epsilon(Points(x.cast<double>()), at).cast<float>();
   }
   Rows<float> data(const Rows<float>& x, const Node& at) override {
     return data(Points(x.cast<double>()), at).cast<float>();
+  }
+  Rows<float> velocity(const Rows<float>& x, const Node& at) override {
+    return velocity(Points(x.cast<double>()), at).cast<float>();
   }
 
   const Marginal& law(const Node& at) {

@@ -1,5 +1,5 @@
-// What a stepper asks: eps or x_0 at (x, node). A network or an exact target answers; the calls are counted here, the
-// correction of Algorithm 1 is put on the answer here, and x_0 is clipped here.
+// What a stepper asks: eps, x_0 or the velocity at (x, node). A network or an exact target answers; the calls are
+// counted here, the correction of Algorithm 1 is put on the answer here, and x_0 is clipped here.
 #pragma once
 #include <optional>
 #include <variant>
@@ -16,12 +16,19 @@ class Source {
   virtual ~Source() = default;
   virtual S epsilon(const S& x, const Node& at) = 0;
   virtual S data(const S& x, const Node& at) = 0;
+  /// eps - x_0; a source that is asked at alpha = 0 must know it without eps.
+  virtual S velocity(const S& x, const Node& at) {
+    const S eps = epsilon(x, at);
+    return combine((at.alpha + at.sigma) / at.alpha, eps, -1 / at.alpha, x);
+  }
 };
 
 struct NoCorrection {};
 struct LmlPrinted : LmlParameters {};
 struct LmlStable : LmlParameters {};
-/// Put on eps before any solver, whose history then holds corrected answers; what is remembered is uncorrected.
+/// Put on eps before any solver, whose history then holds corrected answers; what is remembered is uncorrected. Solvers
+/// of rectified flow ask for the velocity, and it is put on that: on eps it would move the velocity by 1/alpha times as
+/// much, without bound at t = 1 (and the published flow scheduler corrects the velocity).
 using Correction = std::variant<NoCorrection, LmlPrinted, LmlStable>;
 
 /// What becomes of a predicted x_0.
@@ -46,11 +53,15 @@ class Model {
   /// eps, corrected, whatever becomes of x_0 (DDIM's way).
   S plain_epsilon(const S& x, const Node& at) {
     ++calls_;
-    if (!corrects()) return source_->epsilon(x, at);
-    S q = source_->epsilon(x, at);
-    S out = corrected(q);
-    remembered_.emplace(std::move(q));
-    return out;
+    return answer(source_->epsilon(x, at));
+  }
+  /// eps - x_0, corrected as such; where x_0 is clipped, as it follows from the clipped one.
+  S velocity(const S& x, const Node& at) {
+    ++calls_;
+    S v = answer(source_->velocity(x, at));
+    if (!clips()) return v;
+    const double sum = at.alpha + at.sigma;
+    return combine(1 / at.sigma, x, -sum / at.sigma, clipped(combine(1 / sum, x, -at.sigma / sum, v)));
   }
   /// x_0, clipped.
   S data(const S& x, const Node& at) {
@@ -72,6 +83,12 @@ class Model {
 
  private:
   bool corrects() const { return !std::holds_alternative<NoCorrection>(correction_); }
+  S answer(S q) {
+    if (!corrects()) return q;
+    S out = corrected(q);
+    remembered_.emplace(std::move(q));
+    return out;
+  }
   S corrected(const S& q) const {
     const S* p = remembered_ ? &*remembered_ : nullptr;
     if (const auto* l = std::get_if<LmlPrinted>(&correction_)) return lml_printed(q, p, *l);

@@ -1,17 +1,27 @@
 // The registry of steppers: any of them, for any state.
 #pragma once
+#include <optional>
+#include <type_traits>
 #include <variant>
 
+#include "samplers/langevin_gibbs.hpp"
 #include "samplers/run.hpp"
 #include "samplers/steppers/ddim.hpp"
 #include "samplers/steppers/ddim_increment.hpp"
+#include "samplers/steppers/ddpm.hpp"
 #include "samplers/steppers/dpm_increment.hpp"
 #include "samplers/steppers/dpm_multistep.hpp"
+#include "samplers/steppers/dpm_sde.hpp"
+#include "samplers/steppers/dpm_singlestep.hpp"
+#include "samplers/steppers/euler.hpp"
+#include "samplers/steppers/flow.hpp"
+#include "samplers/steppers/heun.hpp"
 
 namespace lml {
 
-using Stepper =
-    std::variant<Ddim, DdimIncrement, DpmSolver, DpmSolverIncrement, DpmSolverPlusPlus, DpmSolverPlusPlusIncrement>;
+using Stepper = std::variant<Ddim, DdimIncrement, DpmSolver, DpmSolverIncrement, DpmSolverPlusPlus,
+                             DpmSolverPlusPlusIncrement, DpmSolverSinglestep, DpmSolverPlusPlusSinglestep, SdeDpmSolver,
+                             SdeDpmSolverPlusPlus, Ddpm, Euler, Heun, FlowEuler, FlowHeun>;
 
 /// All that says what a sampler does, but for the model and the start.
 struct Sampler {
@@ -19,7 +29,22 @@ struct Sampler {
   Grid grid;
   Correction correction = {};
   Clipping clipping = {};
+  std::optional<LangevinGibbs> chain = {};  // before it; exact targets only
+
+  Index steps() const { return Index(grid.size()) + (chain ? chain->steps : 0); }
 };
+
+/// Whether it asks for noise.
+inline bool is_stochastic(const Stepper& stepper) {
+  return std::visit(
+      [](const auto& s) {
+        using T = std::decay_t<decltype(s)>;
+        if constexpr (std::is_same_v<T, Ddim>) return s.eta > 0;
+        if constexpr (std::is_same_v<T, Euler> || std::is_same_v<T, Heun>) return !s.churn.raised.empty();
+        return std::is_same_v<T, Ddpm> || std::is_same_v<T, SdeDpmSolver> || std::is_same_v<T, SdeDpmSolverPlusPlus>;
+      },
+      stepper);
+}
 
 template <State S, class Noise, class After>
 void advance(const Sampler& sampler, Model<S>& model, Noise& noise, Run<S>& run, const After& after) {

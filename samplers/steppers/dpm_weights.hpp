@@ -58,25 +58,39 @@ inline StepLengths step_lengths(const Grid& grid, Index i, int order) {
   return out;
 }
 
-/// DPM-Solver: keep = alpha_t/alpha_s, m_j the noise predictions. sigma_t > 0.
-inline DpmWeights dpm_weights(const Grid& grid, Index i, int order, SolverType type) {
-  const auto [s, t] = grid[std::size_t(i)];
-  const auto [h, r0, r1] = step_lengths(grid, i, order);
-  const double d0 = -t.sigma * h * phi(1, h);
-  const double d1 = order == 2 && type == SolverType::midpoint ? d0 / 2 : -t.sigma * h * phi(2, h);
-  const double d2 = order == 3 ? -t.sigma * h * phi(3, h) : 0;
-  return {t.alpha / s.alpha, from_differences(order, d0, d1, d2, r0, r1)};
+/// A step from s to t as keep x_s + d0 m + d1 D_1 + d2 D_2, D_j the divided differences of the model's answers.
+struct DpmTerms {
+  double keep, d0, d1 = 0, d2 = 0;
+};
+
+/// DPM-Solver: keep = alpha_t/alpha_s, m the noise prediction. sigma_t > 0.
+inline DpmTerms dpm_terms(const Node& s, const Node& t, double h, int order, SolverType type) {
+  DpmTerms out{t.alpha / s.alpha, -t.sigma * h * phi(1, h)};
+  if (order >= 2) out.d1 = order == 2 && type == SolverType::midpoint ? out.d0 / 2 : -t.sigma * h * phi(2, h);
+  if (order == 3) out.d2 = -t.sigma * h * phi(3, h);
+  return out;
 }
 
-/// DPM-Solver++: keep = sigma_t/sigma_s, m_j the predictions of x_0. At order 1 sigma_t may be 0.
-inline DpmWeights dpmpp_weights(const Grid& grid, Index i, int order, SolverType type) {
+/// DPM-Solver++: keep = sigma_t/sigma_s, m the prediction of x_0. At order 1 sigma_t may be 0.
+inline DpmTerms dpmpp_terms(const Node& s, const Node& t, double h, int order, SolverType type) {
+  DpmTerms out{t.sigma / s.sigma, -t.alpha * std::expm1(-h)};
+  if (order >= 2) out.d1 = order == 2 && type == SolverType::midpoint ? out.d0 / 2 : t.alpha * h * phi(2, -h);
+  if (order == 3) out.d2 = t.alpha * h * phi(3, -h);
+  return out;
+}
+
+template <class Terms>
+DpmWeights multistep_weights(const Terms& terms, const Grid& grid, Index i, int order, SolverType type) {
   const auto [s, t] = grid[std::size_t(i)];
   const auto [h, r0, r1] = step_lengths(grid, i, order);
-  const double d0 = -t.alpha * std::expm1(-h);
-  if (order == 1) return {t.sigma / s.sigma, {d0, 0, 0}};
-  const double d1 = order == 2 && type == SolverType::midpoint ? d0 / 2 : t.alpha * h * phi(2, -h);
-  const double d2 = order == 3 ? t.alpha * h * phi(3, -h) : 0;
-  return {t.sigma / s.sigma, from_differences(order, d0, d1, d2, r0, r1)};
+  const DpmTerms d = terms(s, t, h, order, type);
+  return {d.keep, from_differences(order, d.d0, d.d1, d.d2, r0, r1)};
+}
+inline DpmWeights dpm_weights(const Grid& grid, Index i, int order, SolverType type) {
+  return multistep_weights(dpm_terms, grid, i, order, type);
+}
+inline DpmWeights dpmpp_weights(const Grid& grid, Index i, int order, SolverType type) {
+  return multistep_weights(dpmpp_terms, grid, i, order, type);
 }
 
 }  // namespace lml
