@@ -141,9 +141,9 @@ class Options {
 
 // ---- Grids that several samplers share.
 
-Grid ddim_like_grid(const Options& o) {
+Grid ddim_like_grid(const Options& o, bool to_one_unless_said = true) {
   const auto* discrete = o.discrete();
-  const bool to_one = o.flag("set_alpha_to_one", true);
+  const bool to_one = o.flag("set_alpha_to_one", to_one_unless_said);
   const Node end = to_one || !discrete ? clean() : node_at(*discrete, 0);
   if (const auto list = o.timesteps()) return o.explicit_grid(*list, end);
   o.require_discrete();
@@ -164,7 +164,8 @@ Grid dpm_like_grid(const Options& o, bool to_zero, bool cut = false) {
   o.require_discrete();
   const Index n = o.train_steps(), steps = o.steps();
   const Node first = node_at(*discrete, 0), last = node_at(*discrete, double(n - 1));
-  const bool karras = o.flag("use_karras_sigmas", false), uniform = o.flag("use_lu_lambdas", false);
+  const bool karras = o.flag("use_karras_sigmas", false);
+  const bool uniform = o.object().knows("use_lu_lambdas") && o.flag("use_lu_lambdas", false);
   if (karras && uniform) o.fail("use_lu_lambdas", "is one of use_karras_sigmas and use_lu_lambdas too many");
   if (karras || uniform) {
     const double least = noise_level(first), most = noise_level(last);
@@ -330,6 +331,70 @@ Sampler heun(const Options& o) {
   return {std::move(stepper), std::move(grid)};
 }
 
+Sampler ipndm(const Options& o) { return {Ipndm{int(o.integer("solver_order", 1, 4, 4))}, ddim_like_grid(o)}; }
+
+// Timesteps halfway between those of a step are rounded down, as by diffusers.
+Node middle(const Schedule& schedule, const Interval& step) {
+  const double half = (step.from.t - step.to.t) / 2;
+  return node_at(schedule, step.to.t + (std::holds_alternative<DiscreteSchedule>(schedule) ? std::floor(half) : half));
+}
+
+Sampler pndm(const Options& o) {
+  Pndm stepper;
+  Grid grid = ddim_like_grid(o, false);
+  const bool warm_up = !o.flag("skip_prk_steps", false);
+  constexpr std::size_t runge_kutta_steps = 3;
+  if (warm_up && grid.size() <= runge_kutta_steps)
+    o.fail(o.object().has("timesteps") ? "timesteps" : "steps",
+           "must be at least 4 with the Runge-Kutta warm-up (or skip_prk_steps true)");
+  const bool chained = o.object().has("timesteps");
+  const double stride = chained ? 0 : double(o.train_steps() / o.steps()), half = std::floor(stride / 2);
+  if (warm_up) {
+    for (std::size_t i = 0; i < runge_kutta_steps; ++i) {
+      grid[i].to = grid[i + 1].from;
+      const auto [from, to] = grid[i];
+      if (chained)
+        stepper.middles.push_back({middle(o.schedule(), grid[i]), middle(o.schedule(), grid[i])});
+      else
+        stepper.middles.push_back({node_at(o.schedule(), from.t - half), node_at(o.schedule(), to.t + half)});
+    }
+  } else if (!chained && grid.size() > 1) {
+    const Node& second = grid[1].from;
+    stepper.pair = Interval{node_at(o.schedule(), second.t + stride), second};
+  }
+  return {std::move(stepper), std::move(grid)};
+}
+
+Sampler deis(const Options& o) {
+  o.word("solver_type", {"logrho"});
+  return {Deis{{int(o.integer("solver_order", 1, 3, 2)), o.flag("lower_order_final", true)}}, dpm_like_grid(o, false)};
+}
+
+Sampler unipc(const Options& o) {
+  UniPc out;
+  out.order = int(o.integer("solver_order", 1, 3, 2));
+  out.type = o.word("solver_type", {"bh2", "bh1"}) == "bh1" ? UniPcType::bh1 : UniPcType::bh2;
+  out.of_data = o.flag("predict_x0", true);
+  out.lower_order_final = o.flag("lower_order_final", true);
+  if (const auto list = o.object().find("disable_corrector"))
+    for (const Reader& step : list->items()) out.uncorrected.push_back(Index(step.integer(0, 1'000'000)));
+  const bool to_zero = o.word("final_sigmas_type", {"zero", "sigma_min"}) == "zero";
+  Grid grid = dpm_like_grid(o, to_zero);
+  if (grid.back().to.sigma == 0) {
+    const auto refuse = [&](const char* key, const std::string& message) {
+      const auto given = o.object().find(key);
+      if (given) given->fail(message);
+      o.object().reader().fail_below(std::string("/") + key, message);
+    };
+    if (out.type == UniPcType::bh1)
+      refuse("final_sigmas_type", "must be sigma_min with solver_type bh1, whose B(h) is infinite at zero");
+    if (!out.of_data) refuse("final_sigmas_type", "must be sigma_min where predict_x0 is false");
+    if (!out.lower_order_final && out.order > 1)
+      refuse("lower_order_final", "must be true where the end is clean data: only order 1 can reach it");
+  }
+  return {std::move(out), std::move(grid)};
+}
+
 struct Registration {
   std::string_view name;
   bool increment;  // the published code has that form for it
@@ -369,6 +434,17 @@ const std::vector<Registration>& samplers() {
       {"dpm_solver++", true, with(dpm_keys, "variant"), dpm_solver_plus_plus},
       {"sde-dpm_solver", false, dpm_keys, sde_dpm_solver},
       {"sde-dpm_solver++", false, dpm_keys, sde_dpm_solver_plus_plus},
+      {"ipndm", false, {"timestep_spacing", "steps_offset", "set_alpha_to_one", "solver_order"}, ipndm},
+      {"pndm", false, {"timestep_spacing", "steps_offset", "set_alpha_to_one", "skip_prk_steps"}, pndm},
+      {"deis",
+       false,
+       {"timestep_spacing", "steps_offset", "solver_order", "solver_type", "lower_order_final", "use_karras_sigmas"},
+       deis},
+      {"unipc",
+       false,
+       {"timestep_spacing", "steps_offset", "solver_order", "solver_type", "predict_x0", "lower_order_final",
+        "disable_corrector", "final_sigmas_type", "use_karras_sigmas"},
+       unipc},
       {"euler", false, with(k_keys, "final_sigmas_type"), euler},
       {"heun", false, k_keys, heun},
       {"dlg", false, dlg_keys, nullptr},  // with the keys of its denoiser, below

@@ -33,8 +33,13 @@ S lml_printed(const S& q, const S* p, LmlParameters l) {
 ///
 ///   v (lambda' + ||m||^2) = (lambda' + kappa^2 ||e||^2) q - kappa (||q||^2 + kappa q.d) e,
 ///
-/// one pass for the three inner products and one for the result. Relative error of a few roundings times 1 + beta
-/// ||d||/||q||, beta = kappa ||q||^2/lambda'. Where q = 0, L = 0.
+/// one pass for the three inner products and one for the result. Relative error of a few roundings times
+///
+///   1 + t + min(t^2, ||d||^2/||e||^2),   t = (kappa ||q||^2/lambda') (||d||/||q||) (1 + kappa ||d||/||q||)
+///
+/// the last one in the length only, from the cancellation in ||e||^2 = ||d||^2 - (q.d)^2/||q||^2 where p and q are
+/// nearly parallel but not close. (Where that leaves no digit, e is taken to be 0: in one dimension L(q; p) = q.) Where
+/// q = 0, L = 0.
 template <State S>
 S lml_stable(const S& q, const S* p, LmlParameters l) {
   if (!p || l.kappa == 0) return combine(1, q);
@@ -42,8 +47,8 @@ S lml_stable(const S& q, const S* p, LmlParameters l) {
   const Gram<Wide> g = gram(q, *p);
   const Wide tiny = g.qq * 0 + 1e-300;
   const Wide c = g.qd / (g.qq + tiny);
-  const Wide raw = g.dd - c * g.qd;
-  const Wide ee = (raw + abs(raw)) / 2;  // rounding must not make it negative
+  const Wide raw = g.dd - c * g.qd - g.dd * 2e-15;  // 9 roundings: what cancellation may leave of nothing
+  const Wide ee = (raw + abs(raw)) / 2;
   const Wide along = l.kappa * l.kappa * ee + l.lambda, across = l.kappa * (g.qq + l.kappa * g.qd);
   const Wide vv = along * along * g.qq + across * across * ee;
   const Wide scale = sqrt(g.qq / (vv + tiny));

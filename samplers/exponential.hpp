@@ -1,11 +1,11 @@
-// phi_1(z) = (e^z - 1)/z, phi_2(z) = (phi_1(z) - 1)/z, phi_3(z) = (phi_2(z) - 1/2)/z: the weights of exponential
-// integrators (Hochbruck & Ostermann 2010), to a few roundings at every z.
+// phi_1(z) = (e^z - 1)/z, phi_{k+1}(z) = (phi_k(z) - 1/k!)/z: the weights of exponential integrators (Hochbruck &
+// Ostermann 2010), to a few roundings at every z.
 #pragma once
 #include <cmath>
 
 namespace lml {
 
-/// k = 1, 2 or 3. phi_k(-inf) = 0.
+/// k = 1 to 4. phi_k(-inf) = 0.
 inline double phi(int k, double z) {
   if (std::isinf(z)) return z < 0 ? 0 : HUGE_VAL;
   if (std::abs(z) < 1) {  // sum_j z^j/(j + k)!
@@ -20,6 +20,7 @@ inline double phi(int k, double z) {
   double out = std::expm1(z) / z;
   if (k >= 2) out = (out - 1) / z;
   if (k >= 3) out = (out - 0.5) / z;
+  if (k >= 4) out = (out - 1.0 / 6) / z;
   return out;
 }
 

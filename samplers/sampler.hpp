@@ -9,6 +9,7 @@
 #include "samplers/steppers/ddim.hpp"
 #include "samplers/steppers/ddim_increment.hpp"
 #include "samplers/steppers/ddpm.hpp"
+#include "samplers/steppers/deis.hpp"
 #include "samplers/steppers/dpm_increment.hpp"
 #include "samplers/steppers/dpm_multistep.hpp"
 #include "samplers/steppers/dpm_sde.hpp"
@@ -16,12 +17,15 @@
 #include "samplers/steppers/euler.hpp"
 #include "samplers/steppers/flow.hpp"
 #include "samplers/steppers/heun.hpp"
+#include "samplers/steppers/ipndm.hpp"
+#include "samplers/steppers/pndm.hpp"
+#include "samplers/steppers/unipc.hpp"
 
 namespace lml {
 
 using Stepper = std::variant<Ddim, DdimIncrement, DpmSolver, DpmSolverIncrement, DpmSolverPlusPlus,
                              DpmSolverPlusPlusIncrement, DpmSolverSinglestep, DpmSolverPlusPlusSinglestep, SdeDpmSolver,
-                             SdeDpmSolverPlusPlus, Ddpm, Euler, Heun, FlowEuler, FlowHeun>;
+                             SdeDpmSolverPlusPlus, Ddpm, Euler, Heun, FlowEuler, FlowHeun, Deis, Ipndm, Pndm, UniPc>;
 
 /// All that says what a sampler does, but for the model and the start.
 struct Sampler {

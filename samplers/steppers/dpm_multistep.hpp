@@ -1,5 +1,9 @@
 // Multistep DPM-Solver (arXiv 2206.00927) and DPM-Solver++ (arXiv 2211.01095), orders 1 to 3: the weighted sum of
 // dpm_weights.hpp. One evaluation a step. Memory: the predictions (eps, or x_0) of the order - 1 steps before.
+//
+// The formula of order 3 has order 2, here as in the papers' code and diffusers: D_2 estimates half the second
+// derivative, whose integral has the weight 2 phi_3, and gets phi_3. (deis.hpp is DPM-Solver with that put right, and
+// of order 3.) A whole run has order 2 at most anyway, by its first step, which is of order 1.
 #pragma once
 #include "samplers/steppers/dpm_weights.hpp"
 #include "samplers/steppers/stepper.hpp"
