@@ -3,9 +3,10 @@
 //
 //   x' = (alpha' b/sigma^2) x_0 + (a sigma'^2/sigma^2) x + sqrt(v) z,   v = b sigma'^2/sigma^2, or b (fixed_large)
 //
-// Weak order 1; with the first v exact in law for one data point, whatever the step. No noise in a step from timestep 0
-// (diffusers, which elsewhere adds 1e-10 z to clean data). One evaluation; nothing remembered.
+// Weak order 1; with the first v exact in law for one data point, whatever the step. As in diffusers, no noise in a
+// step from timestep 0, and the first v never below 1e-20. One evaluation; nothing remembered.
 #pragma once
+#include <algorithm>
 #include <cmath>
 
 #include "samplers/steppers/stepper.hpp"
@@ -20,10 +21,10 @@ struct Ddpm {
     const auto [from, to] = grid[std::size_t(i)];
     const double a = from.alpha / to.alpha, var = from.sigma * from.sigma;
     const double b = (from.sigma - a * to.sigma) * (from.sigma + a * to.sigma);
-    const double v = fixed_large ? b : b * to.sigma * to.sigma / var;
+    const double v = fixed_large ? b : std::max(b * to.sigma * to.sigma / var, 1e-20);
     const S x0 = model.data(x, from);
     const double on_data = to.alpha * b / var, on_x = a * to.sigma * to.sigma / var;
-    if (from.t > 0 && v > 0) return {combine(on_data, x0, on_x, x, std::sqrt(v), noise(i, 0)), {}};
+    if (from.t > 0) return {combine(on_data, x0, on_x, x, std::sqrt(v), noise(i, 0)), {}};
     return {combine(on_data, x0, on_x, x), {}};
   }
 };

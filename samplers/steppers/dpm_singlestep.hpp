@@ -4,11 +4,12 @@
 //
 //   x_t = keep x_s + d0 m_s + d1 D_1 + d2 D_2,   h = l_t - l_s, r_j h = l_j - l_s, l = log(alpha/sigma)
 //   k = 2:           D_1 = (m_1 - m_s)/r_1
-//   k = 3, midpoint: D_1 = (m_2 - m_s)/r_2, d2 = 0: third order only where r_2 = 2/3, that is on grids uniform in l
+//   k = 3, midpoint: D_1 = (m_2 - m_s)/r_2, d2 = 0
 //   k = 3, heun:     D_1, D_2 the derivatives at s of the parabola through m_s, m_1, m_2
 //
-// with the terms of dpm_weights.hpp. The state at the end of a block is of the declared order, those inside are not.
-// Memory: the answers of the block, newest first, then x_s.
+// with the terms of dpm_weights.hpp. The state at the end of a block is of the declared order, those inside are not;
+// order 3 needs r_2 -> 2/3 as steps shrink (any smooth grid), since m_1 is taken at a state of order 1. Memory: the
+// answers of the block, newest first, then x_s.
 #pragma once
 #include "samplers/steppers/dpm_weights.hpp"
 #include "samplers/steppers/stepper.hpp"
