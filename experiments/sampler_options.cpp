@@ -174,7 +174,8 @@ Grid dpm_like_grid(const Options& o, bool to_zero, bool cut = false) {
     std::vector<Node> nodes = nodes_of_levels(*discrete, levels, !cut);
     if (cut)
       for (Node& node : nodes) node.t = std::floor(node.t);
-    return o.chained(nodes, to_zero ? clean() : nodes.back());
+    // The last level is timestep 0's, but for rounding; a single one is the noisiest.
+    return o.chained(nodes, to_zero ? clean() : steps > 1 ? nodes.back() : first);
   }
   const std::vector<Node> nodes = o.within_options(
       [&] { return nodes_at(*discrete, dpm_timesteps(n, steps, o.spacing(Spacing::linspace), o.offset())); });
@@ -196,7 +197,8 @@ Grid k_grid(const Options& o) {
   const auto levels = [&](double least, double most) {
     least = o.number("sigma_min", 1e-300, 1e300, least);
     most = o.number("sigma_max", 1e-300, 1e300, most);
-    if (!(least < most)) o.object().reader().fail_below("/sigma_max", "must be larger than sigma_min");
+    if (least > most || (least == most && o.steps() > 1))
+      o.object().reader().fail_below("/sigma_max", "must be larger than sigma_min");
     return karras_levels(least, most, o.steps(), o.number("rho", 1, 1e3, 7));
   };
   std::vector<Node> nodes;

@@ -60,6 +60,16 @@ TEST(SigmaMin, KarrasLevelsEndInAStepOfNoLength) {
   for (std::size_t i = 0; i + 1 < grid.size(); ++i) EXPECT_LT(noise_level(grid[i].to), noise_level(grid[i].from));
 }
 
+TEST(Karras, OneStepGoesFromTheNoisiestLevelToTheEnd) {
+  const Grid grid = read(R"({"name":"dpm_solver","steps":1,"use_karras_sigmas":true})").grid;
+  ASSERT_EQ(grid.size(), 1u);
+  EXPECT_EQ(grid[0].from.t, 999);
+  EXPECT_EQ(grid[0].to.t, 0);
+  // The only level of this spacing is both the least and the most.
+  EXPECT_EQ(read(R"({"name":"euler","steps":1,"timestep_spacing":"leading","use_karras_sigmas":true})").grid[0].from.t,
+            0);
+}
+
 TEST(BadTimesteps, AreNamedByTheirPlace) {
   EXPECT_EQ(refusal(R"({"name":"ddim","timesteps":[900,900,17]})"),
             "-: /sampler/timesteps/1: is no less noisy than the one before");
