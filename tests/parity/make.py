@@ -93,6 +93,9 @@ def ddim():
     for name, lml in (("printed", PRINTED), ("stable", STABLE), ("paper", PAPER)):
         yield name, spec("ddim", lml=lml, steps=8)
     yield "increment", spec("ddim", FIVE, lml=dict(PRINTED, form="increment"), steps=8)
+    yield "increment-clip-v", spec(
+        "ddim", lml=dict(PRINTED, form="increment"), steps=6, clip_sample=True, prediction_type="v_prediction"
+    )
     yield "increment-trailing", spec(
         "ddim", POINTS, LINEAR, dict(PRINTED, form="increment"), steps=6, timestep_spacing="trailing"
     )
@@ -110,10 +113,10 @@ def pndm():
     yield "runge-kutta-6", spec("pndm", steps=6)
     yield "runge-kutta-10", spec("pndm", FIVE, LINEAR, steps=10, set_alpha_to_one=True)
     yield "runge-kutta-trailing", spec("pndm", POINTS, steps=8, timestep_spacing="trailing")
+    yield "runge-kutta-trailing-uneven", spec("pndm", PLANE, LINEAR, steps=6, timestep_spacing="trailing")
     yield "skip-8", spec("pndm", steps=8, skip_prk_steps=True)
     yield "skip-offset", spec("pndm", FIVE, steps=9, skip_prk_steps=True, steps_offset=1)
     yield "skip-linspace", spec("pndm", PLANE, LINEAR, steps=8, skip_prk_steps=True, timestep_spacing="linspace")
-    yield "skip-v", spec("pndm", steps=6, skip_prk_steps=True, prediction_type="v_prediction")
     yield "skip-stable", spec("pndm", lml=STABLE, steps=8, skip_prk_steps=True)
 
 
@@ -284,10 +287,7 @@ def needs_noise(s):
 
 def noise_of(s):
     steps = s["sampler"].get("steps") or len(s["sampler"]["timesteps"])
-    draws = np.random.RandomState(20).standard_normal((steps, *np.shape(s["start"]))).round(6)
-    if s["sampler"]["name"] == "ddpm":
-        draws[-1] = 0  # diffusers puts 1e-10 z on clean data (a clamped variance); ours adds none
-    return draws
+    return np.random.RandomState(20).standard_normal((steps, *np.shape(s["start"]))).round(6)
 
 
 def float32_bound(s, expected):

@@ -124,11 +124,10 @@ class Answers:
 
     def __call__(self, x, t, alpha, sigma):
         self.times.append(float(t))
-        eps = self.exact.epsilon(x, alpha, sigma)
+        eps = self.plain = self.exact.epsilon(x, alpha, sigma)
         if self.lml:
-            plain, before = eps, self.remembered
-            eps = corrected(plain, before, self.lml["kappa"], self.lml["lambda"])
-            self.remembered = plain
+            eps = corrected(eps, self.remembered, self.lml["kappa"], self.lml["lambda"])
+            self.remembered = self.plain
         return output(self.kind, eps, x, alpha, sigma)
 
 
@@ -326,10 +325,12 @@ def run(spec, noise=None, wide=True, disturb=None):
             assert x.dtype == answer.dtype == dtype
             following = s.step(answer, t, x, **extra).prev_sample
             if increment:
-                following = up(increment(s, i, down(x), down(following), down(answer)))
+                following = up(increment(s, i, down(x), down(following), model.plain))
             x = following
-            if sampler["name"] == "heun":
-                complete = s.state_in_first_order or i + 1 == len(s.timesteps)  # the last is Euler's
+            if i + 1 == len(s.timesteps):
+                complete = True
+            elif sampler["name"] == "heun":
+                complete = s.state_in_first_order
             elif sampler["name"] == "pndm":
                 runge_kutta = len(s.prk_timesteps)
                 complete = s.counter % 4 == 0 if s.counter <= runge_kutta else runge_kutta > 0 or s.counter > 1
