@@ -245,6 +245,8 @@ def k_like(name):
     yield "timesteps", spec(name, timesteps=[960, 800, 630, 410, 200, 60])
     yield "v", spec(name, steps=6, prediction_type="v_prediction")
     yield "stable", spec(name, lml=STABLE, steps=7)
+    yield "flow", spec(name, PLANE, FLOW, timesteps=FLOW_TIMES)
+    yield "flow-from-1", spec(name, FIVE, FLOW, timesteps=[1, 0.7, 0.5, 0.2, 0.06, 0])
     yield "edm", spec(name, FIVE, EDM, steps=9)
     yield "edm-range", spec(name, PLANE, EDM, steps=8, sigma_min=0.01, sigma_max=40, rho=5)
     yield "edm-timesteps", spec(name, PLANE, EDM, timesteps=[50, 20, 8, 3, 1, 0.4, 0.1, 0])
@@ -259,7 +261,6 @@ def heun():
 
 def euler():
     yield from k_like("euler")
-    yield "flow", spec("euler", PLANE, FLOW, timesteps=FLOW_TIMES)
 
 
 FAMILIES = {

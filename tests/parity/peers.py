@@ -67,6 +67,9 @@ class Exact:
             full = c * np.eye(d) if c.ndim == 0 else np.diag(c) if c.ndim == 1 else c
             self.parts.append(np.linalg.eigh(full))
 
+    def mean(self):
+        return np.exp(self.log_weights) @ self.means
+
     def epsilon(self, x, alpha, sigma):
         logs, scores = [], []
         for log_weight, mean, (values, vectors) in zip(self.log_weights, self.means, self.parts):
@@ -80,9 +83,8 @@ class Exact:
         return -sigma * np.einsum("kn,kni->ni", shares, np.array(scores))
 
 
-def output(kind, eps, x, alpha, sigma):
+def output(kind, eps, x0, alpha, sigma):
     """What a network of that prediction_type would answer."""
-    x0 = (x - sigma * eps) / alpha
     return {
         "epsilon": eps,
         "sample": x0,
@@ -128,7 +130,8 @@ class Answers:
         if self.lml:
             eps = corrected(eps, self.remembered, self.lml["kappa"], self.lml["lambda"])
             self.remembered = self.plain
-        return output(self.kind, eps, x, alpha, sigma)
+        x0 = (x - sigma * eps) / alpha if alpha else np.tile(self.exact.mean(), (len(x), 1))
+        return output(self.kind, eps, x0, alpha, sigma)
 
 
 # ---- Schedulers out of specs.
@@ -157,6 +160,7 @@ CLASSES = {
     "heun_discrete": "HeunDiscreteScheduler",
     "euler_discrete": "EulerDiscreteScheduler",
     "flow_match_euler_discrete": "FlowMatchEulerDiscreteScheduler",
+    "flow_match_heun_discrete": "FlowMatchHeunDiscreteScheduler",
     "dpmsolver_multistep": "DPMSolverMultistepScheduler",
     "dpmsolver_singlestep": "DPMSolverSinglestepScheduler",
 }
@@ -174,8 +178,8 @@ def betas(schedule):
 
 def module_of(spec):
     sampler, flow = spec["sampler"], spec["schedule"]["name"] == "rectified_flow"
-    if sampler["name"] == "euler" and flow:
-        return "flow_match_euler_discrete"
+    if sampler["name"] in ("euler", "heun") and flow:
+        return f"flow_match_{sampler['name']}_discrete"
     if sampler["name"] == "ddim" and "timesteps" in sampler:  # DDIM is DPM-Solver++ of order 1, which takes such a list
         return "dpmsolver_multistep"
     if sampler.get("variant") == "singlestep":
@@ -199,7 +203,7 @@ def build(module, spec):
     if name == "ipndm":
         return make()
     if schedule["name"] == "rectified_flow":
-        return make() if name == "euler" else make(use_flow_sigmas=True, **options)
+        return make() if name in ("euler", "heun") else make(use_flow_sigmas=True, **options)
     return make(**betas(schedule), **options)
 
 
@@ -213,8 +217,11 @@ def set_timesteps(s, spec):
             return s.set_timesteps(sigmas=given[:-1])
         # The flow grids of these schedulers cannot be given; their tables can be overwritten.
         s.set_timesteps(len(given) - 1)
-        s.sigmas = torch.tensor(given)
-        s.timesteps = torch.tensor(given[:-1])
+        s.sigmas, s.timesteps = torch.tensor(given), torch.tensor(given[:-1])
+        if sampler["name"] == "heun":  # which lists the second call of a step too
+            twice = s.timesteps[1:].repeat_interleave(2)
+            s.timesteps = torch.cat([s.timesteps[:1], twice])
+            s.sigmas = torch.cat([s.sigmas[:1], twice, s.sigmas[-1:]])
         return None
     return s.set_timesteps(timesteps=given)
 
@@ -305,7 +312,7 @@ def run(spec, noise=None, wide=True, disturb=None):
         model = Answers(spec)
         if sampler["name"] == "ipndm":
             model.kind = "v_prediction"
-        if module.__name__.endswith("flow_match_euler_discrete"):
+        if "flow_match" in module.__name__:
             model.kind = "flow_prediction"
         increment = increment_of(spec) if spec.get("lml", {}).get("form") == "increment" else None
         extra = {k: sampler[k] for k in ("eta", "s_churn", "s_tmin", "s_tmax", "s_noise") if k in sampler}
