@@ -250,19 +250,19 @@ def floats(s):
 
 
 def increment_of(spec):
-    """The published code's correction of a step x' = a x + I of DPM-Solver (its README tells the formulas)."""
+    """The published code's correction of a step: of DPM-Solver's I in x' = a x + I, of DDIM's direction term."""
     lml, name = spec["lml"], spec["sampler"]["name"]
     remembered = [None]
 
     def step(s, i, x, following, eps):
-        if name == "ddim":  # the direction term only
-            t, left = int(s.timesteps[i]), int(s.timesteps[i]) - s.config.num_train_timesteps // s.num_inference_steps
-            bar = s.alphas_cumprod[left] if left >= 0 else s.final_alpha_cumprod
-            quantity, rest, factor = eps, following - math.sqrt(1 - bar) * eps, math.sqrt(1 - bar)
+        if name == "ddim":
+            end = int(s.timesteps[i]) - s.config.num_train_timesteps // s.num_inference_steps
+            factor = math.sqrt(1 - (s.alphas_cumprod[end] if end >= 0 else s.final_alpha_cumprod))
+            quantity, rest = eps, following - factor * eps
         else:
-            level = s.sigmas[i : i + 2].numpy()
-            alpha = 1 / np.sqrt(1 + level**2)
-            a = alpha[1] / alpha[0] if name == "dpm_solver" else (alpha * level)[1] / (alpha * level)[0]
+            sigma = s.sigmas[i : i + 2].numpy()
+            alpha = 1 / np.sqrt(1 + sigma**2)
+            a = alpha[1] / alpha[0] if name == "dpm_solver" else (alpha * sigma)[1] / (alpha * sigma)[0]
             quantity, rest, factor = following - a * x, a * x, 1.0
         moved = rest + factor * corrected(quantity, remembered[0], lml["kappa"], lml["lambda"])
         remembered[0] = quantity
@@ -271,86 +271,84 @@ def increment_of(spec):
     return step
 
 
+def node(s, t, index, flow):
+    """alpha and sigma as the scheduler has them."""
+    if CLASSES["ipndm"] == type(s).__name__:
+        return float(s.alphas[index]), float(s.betas[index])
+    if not hasattr(s, "sigmas"):
+        bar = float(s.alphas_cumprod[int(t)])
+        return math.sqrt(bar), math.sqrt(1 - bar)
+    level = float(s.sigmas[index])
+    return (1 - level, level) if flow else (1 / math.hypot(1, level), level / math.hypot(1, level))
+
+
+def ends_a_step(s, name, last):
+    """Whether the call of `step` just made was a step's last."""
+    if name == "heun":
+        return last or s.state_in_first_order
+    if name == "pndm":  # four calls in the Runge-Kutta warm-up; without it the second call does the first anew
+        warm_up = len(s.prk_timesteps)
+        return last or (s.counter % 4 == 0 if s.counter <= warm_up else warm_up > 0 or s.counter > 1)
+    return True
+
+
 def run(spec, noise=None, wide=True, disturb=None):
     """The `expected` of a fixture. `disturb(s, i, x)` may change the scheduler's tables (i = -1) and a step's start."""
     if spec["schedule"]["name"] == "edm":
         return run_k(spec, noise)
-    sampler = spec["sampler"]
-    position = [0]
+    sampler, name = spec["sampler"], spec["sampler"]["name"]
+    flow = spec["schedule"]["name"] == "rectified_flow"
+    scaled = name in ("euler", "heun") and not flow  # their state is x/alpha
+    dtype = torch.float64 if wide else torch.float32
+    trajectory = []
 
     def draw(shape):
-        z = up(noise[position[0]], dtype)
+        z = up(noise[len(trajectory) - 1], dtype)
         assert z.shape == shape
         return z
 
-    dtype = torch.float64 if wide else torch.float32
+    def require_tables():
+        for key, table in floats(s).items():
+            assert table.dtype == dtype, (key, table.dtype)
+
+    model = Answers(spec)
+    increment = increment_of(spec) if spec.get("lml", {}).get("form") == "increment" else None
+    extra = {k: sampler[k] for k in ("eta", "s_churn", "s_tmin", "s_tmax", "s_noise") if k in sampler}
     with scheduler_module(module_of(spec), wide, draw) as module, torch.no_grad():
         s = build(module, spec)
-        if sampler["name"] == "ipndm":
+        if name == "ipndm":
             ipndm_nodes(s, spec)
+            model.kind = "v_prediction"
         else:
             set_timesteps(s, spec)
+        if "flow_match" in module.__name__:
+            model.kind = "flow_prediction"
         if hasattr(s, "set_begin_index"):
             s.set_begin_index(0)
         if disturb:
             disturb(s, -1, None)
-        for key, table in floats(s).items():
-            assert table.dtype == dtype, (key, table.dtype)
-        flow = spec["schedule"]["name"] == "rectified_flow"
-        sigmas = getattr(s, "sigmas", None) if hasattr(s, "step_index") and sampler["name"] not in ("ipndm",) else None
-        scaled = sampler["name"] in ("euler", "heun") and not flow  # their state is x/alpha
-
-        def node(t, index):
-            if sampler["name"] == "ipndm":
-                return float(s.alphas[index]), float(s.betas[index])
-            if sigmas is None:
-                bar = float(s.alphas_cumprod[int(t)])
-                return math.sqrt(bar), math.sqrt(1 - bar)
-            level = float(s.sigmas[index])
-            return (1 - level, level) if flow else (1 / math.hypot(1, level), level / math.hypot(1, level))
-
-        model = Answers(spec)
-        if sampler["name"] == "ipndm":
-            model.kind = "v_prediction"
-        if "flow_match" in module.__name__:
-            model.kind = "flow_prediction"
-        increment = increment_of(spec) if spec.get("lml", {}).get("form") == "increment" else None
-        extra = {k: sampler[k] for k in ("eta", "s_churn", "s_tmin", "s_tmax", "s_noise") if k in sampler}
+        require_tables()
+        times = s.timesteps / s.config.num_train_timesteps if flow and name == "euler" else s.timesteps
 
         x = up(spec["start"], dtype)
-        trajectory = [down(x)]
+        trajectory.append(down(x))
         if scaled:
-            x = x / node(s.timesteps[0], 0)[0]
-        shown = s.timesteps / s.config.num_train_timesteps if flow and sampler["name"] == "euler" else s.timesteps
+            x = x / node(s, None, 0, flow)[0]
         for i, t in enumerate(s.timesteps):
             if disturb:
                 x = disturb(s, i, x)
-            index = s.step_index if getattr(s, "step_index", None) is not None else 0
-            alpha, sigma = node(t, index)
+            alpha, sigma = node(s, t, getattr(s, "step_index", None) or 0, flow)
             given = down(s.scale_model_input(x, t) if scaled else x)
-            answer = up(model(given, shown[i], alpha, sigma), dtype)
+            answer = up(model(given, times[i], alpha, sigma), dtype)
             assert x.dtype == answer.dtype == dtype
             following = s.step(answer, t, x, **extra).prev_sample
             if increment:
                 following = up(increment(s, i, down(x), down(following), model.plain))
             x = following
-            if i + 1 == len(s.timesteps):
-                complete = True
-            elif sampler["name"] == "heun":
-                complete = s.state_in_first_order
-            elif sampler["name"] == "pndm":
-                runge_kutta = len(s.prk_timesteps)
-                complete = s.counter % 4 == 0 if s.counter <= runge_kutta else runge_kutta > 0 or s.counter > 1
-            else:
-                complete = True
-            if complete:
-                position[0] += 1
-                index = s.step_index if hasattr(s, "step_index") else None
-                end = node(None, index)[0] if scaled else 1
-                trajectory.append(down(x * end))
+            if ends_a_step(s, name, i + 1 == len(s.timesteps)):
+                trajectory.append(down(x * node(s, None, s.step_index, flow)[0] if scaled else x))
         assert x.dtype == dtype
-        for key, table in floats(s).items():
-            assert table.dtype == dtype, (key, table.dtype)
+        require_tables()
     return result(model, trajectory)
 
 
