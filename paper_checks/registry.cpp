@@ -1,13 +1,18 @@
 #include "paper_checks/check.hpp"
+#include "paper_checks/checks/alg1_statements.hpp"
 #include "paper_checks/checks/annealed.hpp"
 #include "paper_checks/checks/damping.hpp"
 #include "paper_checks/checks/derivation.hpp"
 #include "paper_checks/checks/laws_discretisation.hpp"
+#include "paper_checks/checks/paper_tables.hpp"
 #include "paper_checks/checks/prop3.hpp"
 #include "paper_checks/checks/prop4.hpp"
 #include "paper_checks/checks/proposition1.hpp"
 #include "paper_checks/checks/proposition2.hpp"
 #include "paper_checks/checks/remark2.hpp"
+#include "paper_checks/checks/sampling_curves.hpp"
+#include "paper_checks/checks/solver_jump.hpp"
+#include "paper_checks/checks/winners_curse.hpp"
 
 namespace lml::checks {
 
@@ -123,6 +128,41 @@ const std::map<std::string, Check>& registry() {
       {"prop3-dimension", prop3_dimension},
       {"prop3-mirror", prop3_mirror},
       {"prop3-mirror-rank-one", prop3_mirror_rank_one},
+      // What Sec. 3.4, 5.5 and B.2 say about Algorithm 1
+      {"alg1-closer-score", closer_score},
+      {"alg1-closer-score-learned", closer_score_learned},
+      {"alg1-closer-score-flow", closer_score_flow},
+      {"alg1-closer-score-step", closer_score_step},
+      {"alg1-closer-score-next", closer_score_next},
+      {"alg1-closer-score-corrected", closer_score_corrected},
+      {"alg1-unit-spectrum", unit_spectrum},
+      {"alg1-unit-spectrum-norm", unit_spectrum_norm},
+      {"alg1-unit-spectrum-noise", unit_spectrum_noise},
+      {"alg1-discretises-eq10", discretises_eq10},
+      {"alg1-discretises-eq10-normalised", discretises_eq10_normalised},
+      {"alg1-initial-variance", initial_variance},
+      {"alg1-initial-variance-edm", initial_variance_edm},
+      {"secB2-winners-curse", winners_curse},
+      {"secB2-winners-curse-size", winners_curse_size},
+      {"sec55-monotone", monotone},
+      {"sec55-monotone-paper", monotone_paper},
+      {"sec55-monotone-float32", monotone_float32},
+      {"sec55-robust", robust},
+      {"fig9-lambda", fig9_lambda},
+      {"fig9-lambda-float32", fig9_lambda_float32},
+      {"fig10-kappa", fig10_kappa},
+      {"fig10-kappa-paper", fig10_kappa_paper},
+      {"fig10-kappa-float32", fig10_kappa_float32},
+      // The paper's tables
+      {"tables-best", tables_best},
+      {"tables-best-first", tables_best_first},
+      {"tables-best-most", tables_best_most},
+      {"tables-evaluations", tables_evaluations},
+      {"tables-evaluations-equal", tables_evaluations_equal},
+      {"table1-dpm-jump", dpm_jump},
+      {"table1-dpm-jump-column", dpm_jump_column},
+      {"table1-dpm-jump-everywhere", dpm_jump_everywhere},
+      {"table1-dpm-jump-plusplus", dpm_jump_plus_plus},
   };
   return checks;
 }
