@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <string>
 
 #include "dynamics/normal_stream.hpp"
@@ -53,13 +54,32 @@ class Recorder : public Source<Points> {
   ExactSource* source_;
 };
 
+std::string at_step(std::uint64_t sample, const char* what, Index step) {
+  return "sample " + std::to_string(sample) + " " + what + " step " + std::to_string(step) + " (both counted from 0)";
+}
+
+Index row_of(const BadInput& e) { return e.pointer().size() > 1 ? Index(std::atoll(e.pointer().c_str() + 1)) : 0; }
+
+// The target's refusal of a row of a block (BadInput, "/row").
+[[noreturn]] void refuse_row(const BadInput& e, std::uint64_t first, Index step) {
+  throw NotFinite(at_step(first + std::uint64_t(row_of(e)), "is beyond what the target can be evaluated at, in", step));
+}
+
+// A refusal of one of some rows, by its place among all.
+template <class Body>
+Points of_these(const std::vector<Index>& rows, const Body& body) {
+  try {
+    return body();
+  } catch (const BadInput& e) {
+    throw BadInput("/" + std::to_string(rows[std::size_t(row_of(e))]), e.what());
+  }
+}
+
 void require_finite(const Points& x, std::uint64_t first, Index step) {
   // 0 x is 0 for finite x only.
   if ((x.array() * 0).sum() == 0) return;
   for (Index i = 0; i < x.rows(); ++i)
-    if (!x.row(i).allFinite())
-      throw NotFinite("sample " + std::to_string(first + std::uint64_t(i)) + " is not a finite number after step " +
-                      std::to_string(step) + " (both counted from 0)");
+    if (!x.row(i).allFinite()) throw NotFinite(at_step(first + std::uint64_t(i), "is not a finite number after", step));
 }
 
 struct BlockCalls {
@@ -103,10 +123,12 @@ Points from_chains(const Sampler& sampler, ExactSource& source, const Points& st
     rest.chain.reset();
     rest.grid.erase(rest.grid.begin(), rest.grid.begin() + std::ptrdiff_t(k));
     BlockCalls mine;
-    const Points end = plain(
-        rest, source, x(at_level[k], Eigen::all), noise,
-        [&](const Points& state, Index step) { states[k + std::size_t(step) - 1](at_level[k], Eigen::all) = state; },
-        mine);
+    const Points end = of_these(at_level[k], [&] {
+      return plain(
+          rest, source, x(at_level[k], Eigen::all), noise,
+          [&](const Points& state, Index step) { states[k + std::size_t(step) - 1](at_level[k], Eigen::all) = state; },
+          mine);
+    });
     if (calls.longest.empty()) {
       calls.longest.assign(chain_calls, Node{std::nan(""), std::nan(""), std::nan("")});
       calls.longest.insert(calls.longest.end(), mine.longest.begin(), mine.longest.end());
@@ -140,15 +162,22 @@ SampleSet sample(const Sampler& sampler, ExactSource& source, const Points& star
   parallel_for(blocks, over_blocks, [&](Index b) {
     const Index from = b * rows, count = std::min(rows, n - from);
     const std::uint64_t first = plan.first + std::uint64_t(from);
+    Index reached = 0;
     const auto after = [&](const Points& x, Index step) {
       require_finite(x, first, step - 1);
+      reached = step;
       if (plan.trajectory) out.trajectory[std::size_t(step)].middleRows(from, count) = x;
     };
     if (plan.trajectory) out.trajectory[0].middleRows(from, count) = start.middleRows(from, count);
     const BlockNoise noise{&stream, first, count, d};
-    out.samples.middleRows(from, count) =
-        sampler.chain ? from_chains(sampler, source, start.middleRows(from, count), noise, after, calls[std::size_t(b)])
-                      : plain(sampler, source, start.middleRows(from, count), noise, after, calls[std::size_t(b)]);
+    try {
+      out.samples.middleRows(from, count) =
+          sampler.chain
+              ? from_chains(sampler, source, start.middleRows(from, count), noise, after, calls[std::size_t(b)])
+              : plain(sampler, source, start.middleRows(from, count), noise, after, calls[std::size_t(b)]);
+    } catch (const BadInput& e) {
+      refuse_row(e, first, reached);
+    }
   });
   double total = 0;
   for (BlockCalls& block : calls) {

@@ -9,7 +9,8 @@
 
 namespace lml {
 
-/// A sample whose numbers stopped being finite: what() names the sample and the step.
+/// A sample whose numbers stopped being finite, or that the target cannot be evaluated at: what() names the sample and
+/// the step.
 class NotFinite : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
@@ -31,8 +32,7 @@ struct SamplePlan {
 /// How many samples go through the grid together.
 Index block_rows(const Target& target);
 
-/// From `start` [n, d], in the scale x = alpha x_0 + sigma z of the grid's first node. Throws NotFinite, and BadInput
-/// as the target does.
+/// From `start` [n, d], in the scale x = alpha x_0 + sigma z of the grid's first node. Throws NotFinite.
 SampleSet sample(const Sampler& sampler, ExactSource& source, const Points& start, const SamplePlan& plan);
 
 /// deviation times N(0, I), n x d, addressed by (seed, number of the sample).

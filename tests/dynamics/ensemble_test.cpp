@@ -3,11 +3,11 @@
 #include <gtest/gtest.h>
 #include <omp.h>
 
-#include <barrier>
 #include <cmath>
 #include <thread>
 
 #include "dynamics/draw.hpp"
+#include "tests/actors.hpp"
 
 namespace lml {
 namespace {
@@ -178,46 +178,12 @@ TEST(Ensemble, ARunThatIsStoppedAndResumedHasTheSameBits) {
   }
 }
 
-// Processes played by threads.
-struct Meeting {
-  explicit Meeting(int n) : parts(std::size_t(n)), all_here(n) {}
-  std::vector<std::vector<double>> parts;
-  std::barrier<> all_here;
-};
-
-class Actor : public Processes {
- public:
-  Actor(Meeting& meeting, int rank) : meeting_(meeting), rank_(rank) {}
-  int rank() const override { return rank_; }
-  int count() const override { return int(meeting_.parts.size()); }
-  std::vector<double> gather(const std::vector<double>& mine) const override {
-    meeting_.parts[std::size_t(rank_)] = mine;
-    meeting_.all_here.arrive_and_wait();
-    std::vector<double> all;
-    if (rank_ == 0)
-      for (const auto& part : meeting_.parts) all.insert(all.end(), part.begin(), part.end());
-    meeting_.all_here.arrive_and_wait();
-    return all;
-  }
-  std::vector<double> broadcast(const std::vector<double>& first) const override {
-    if (rank_ == 0) meeting_.parts[0] = first;
-    meeting_.all_here.arrive_and_wait();
-    const std::vector<double> out = meeting_.parts[0];
-    meeting_.all_here.arrive_and_wait();
-    return out;
-  }
-
- private:
-  Meeting& meeting_;
-  int rank_;
-};
-
 TEST(Ensemble, ProcessesChangeNoBitAndASavedStateFitsAnyNumberOfThem) {
   const auto chain = propagator("ula", {Metric(mixture(Shape::isotropic, 2, 4), {}), Calculus::ito}, 0.1, 4);
   const EnsemblePlan plan{4500, 0.1, 30, 170, 4};
   const Vec alone = numbers_of(*run_ensemble(*chain, plan));
   for (const int count : {2, 3}) {
-    Meeting meeting(count);
+    test::Meeting meeting(count);
     std::vector<std::optional<EnsembleResult>> results(static_cast<std::size_t>(count));
     std::vector<EnsembleState> seen;
     EnsembleWatch watch;
@@ -226,7 +192,7 @@ TEST(Ensemble, ProcessesChangeNoBitAndASavedStateFitsAnyNumberOfThem) {
     std::vector<std::thread> actors;
     for (int rank = 0; rank < count; ++rank)
       actors.emplace_back(
-          [&, rank] { results[std::size_t(rank)] = run_ensemble(*chain, plan, watch, Actor(meeting, rank)); });
+          [&, rank] { results[std::size_t(rank)] = run_ensemble(*chain, plan, watch, test::Actor(meeting, rank)); });
     for (std::thread& t : actors) t.join();
     ASSERT_TRUE(results[0]);
     EXPECT_EQ(numbers_of(*results[0]), alone);
