@@ -23,6 +23,8 @@ int stationary_command(const Common& common);
 int gap_command(const Common& common);
 int converge_command(const Common& common);
 int sample_command(const Common& common);
+int compare_command(const Common& common);
+int evaluate_command(const Common& common);
 int targets_command(const Common& common);
 
 }  // namespace lml

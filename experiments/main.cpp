@@ -29,7 +29,9 @@ constexpr const char* welcome =
     "  lml gap SPEC           spectral gap of a metric\n"
     "  lml converge SPEC      divergence along the flow of the law\n"
     "  lml sample SPEC        run a diffusion sampler on a target\n"
-    "  lml plot RESULT        the figure of a result: converge, stationary\n"
+    "  lml compare SPEC       many samplers: their errors against evaluations\n"
+    "  lml evaluate SPEC      distances between two sets of samples\n"
+    "  lml plot RESULT        the figure of a result: compare, converge, stationary\n"
     "  lml bench score        speed, beside peers and this machine's limit\n"
     "  lml bench dynamics     what a step of a simulation costs, beside peers\n"
     "\n"
@@ -63,8 +65,8 @@ void add_common(CLI::App& command, Options& o) {
 }
 
 void add_spec(CLI::App& command, Options& o) {
-  command.add_option("SPEC", o.common.spec, "JSON file, or - for standard input; may be left out with --set");
-  command.add_option("--set", o.common.set, "change one value of the spec: --set alpha=0.8 --set target=ring8")
+  command.add_option("SPEC", o.common.spec, "JSON file, or - for standard input, or only --set");
+  command.add_option("--set", o.common.set, "change one value: --set alpha=1 --set target=ring8")
       ->type_name("KEY.PATH=VALUE")
       ->allow_extra_args(false);
 }
@@ -112,7 +114,7 @@ int main(int argc, char** argv) {
   });
 
   const auto add_spec_command = [&](const char* name, const char* what, const char* example,
-                                   int (*command)(const lml::Common&)) {
+                                    int (*command)(const lml::Common&)) {
     CLI::App* law = app.add_subcommand(name, what);
     law->footer(example);
     add_spec(*law, o);
@@ -123,13 +125,13 @@ int main(int argc, char** argv) {
     });
   };
   add_spec_command("stationary", "stationary law of a Langevin variant",
-                  "Example:\n  lml stationary --set target=double_well_1d --set alpha=0.8 --set sigma=0.6 \\\n"
-                  "            --set 'metric={\"curvature\":\"exact\",\"damping\":3.5}' --set calculus=ito",
-                  lml::stationary_command);
+                   "Example:\n  lml stationary --set target=double_well_1d --set alpha=0.8 --set sigma=0.6 \\\n"
+                   "            --set 'metric={\"curvature\":\"exact\",\"damping\":3.5}' --set calculus=ito",
+                   lml::stationary_command);
   add_spec_command("gap", "spectral gap and Poincare constant of a metric",
-                  "Example:\n  lml gap --set target=double_well_1d --set alpha=0.8 --set sigma=0.6 \\\n"
-                  "            --set 'metric={\"curvature\":\"identity\"}'",
-                  lml::gap_command);
+                   "Example:\n  lml gap --set target=double_well_1d --set alpha=0.8 --set sigma=0.6 \\\n"
+                   "            --set 'metric={\"curvature\":\"identity\"}'",
+                   lml::gap_command);
   add_spec_command(
       "converge", "divergence to the target along the law's flow",
       "Example:\n  lml converge --set target=double_well_1d --set alpha=0.8 --set sigma=0.6 \\\n"
@@ -139,11 +141,52 @@ int main(int argc, char** argv) {
       lml::converge_command);
 
   add_spec_command("sample", "run a diffusion sampler on an analytic target",
-                  "Example:\n  lml sample --set target=ring8 --set samples=1000 --set sampler.name=ddim \\\n"
-                  "            --set sampler.steps=20 \\\n"
-                  "            --set 'schedule={\"name\":\"linear\",\"beta_start\":1e-4,\"beta_end\":0.02}' --out "
-                  "results/sample",
-                  lml::sample_command);
+                   "The spec's keys:\n"
+                   "  target     a name (lml targets) or an object: the law of the data\n"
+                   "  schedule   {\"name\": linear, scaled_linear, squaredcos_cap_v2, trained_betas,\n"
+                   "             vp_sde, edm or rectified_flow, and its numbers}\n"
+                   "  sampler    {\"name\": .., \"steps\": n or \"timesteps\": [..], options as in\n"
+                   "             diffusers' schedulers}; a wrong name lists those there are\n"
+                   "  samples    how many, or start: their starts (a list or an array file)\n"
+                   "  lml        {\"form\": printed, stable or increment, \"kappa\": in [0, 1],\n"
+                   "             \"lambda\": > 0}: the correction of Algorithm 1; left out: none\n"
+                   "  trajectory, inline   true: the states of all steps; all in the document\n"
+                   "\n"
+                   "With --out a state is saved there every half minute: after a kill the same\n"
+                   "command goes on, and ends with the same bits. mpirun -n N shares the samples.\n"
+                   "\n"
+                   "Example:\n"
+                   "  lml sample --set target=ring8 --set samples=1000 --set sampler.name=ddim \\\n"
+                   "    --set sampler.steps=20 --set schedule.name=linear \\\n"
+                   "    --set schedule.beta_start=1e-4 --set schedule.beta_end=0.02 --out results/s",
+                   lml::sample_command);
+  add_spec_command("compare", "many samplers at many numbers of steps: errors against evaluations",
+                   "The spec's keys: target, schedule, samples or start as of lml sample, and\n"
+                   "  samplers   a list of objects as of lml sample, without steps\n"
+                   "  steps      a list of numbers of steps\n"
+                   "  lml        a list of corrections, each beside no correction\n"
+                   "Each run's error is the distance to where the exact flow takes the same starts.\n"
+                   "\n"
+                   "Example:\n"
+                   "  lml compare --set target=ring8 --set samples=200 --set 'steps=[10,20,40]' \\\n"
+                   "    --set 'samplers=[{\"name\":\"ddim\"},{\"name\":\"dpm_solver++\"}]' \\\n"
+                   "    --set 'lml=[{\"form\":\"stable\",\"kappa\":0.001,\"lambda\":0.004}]' \\\n"
+                   "    --set schedule.name=linear --set schedule.beta_start=1e-4 \\\n"
+                   "    --set schedule.beta_end=0.02 --out results/compare\n"
+                   "  lml plot results/compare",
+                   lml::compare_command);
+  add_spec_command("evaluate", "distances between two sets of samples",
+                   "The spec's keys:\n"
+                   "  a, b         array files, folders that lml sample --out wrote, or lists\n"
+                   "  metrics      a list of moments, mmd, sliced_w2 (kid, fd: on a network)\n"
+                   "  bandwidth    of mmd; left out: the median distance\n"
+                   "  directions   of sliced_w2; left out: 128\n"
+                   "The two sets must be independent of each other.\n"
+                   "\n"
+                   "Example:\n"
+                   "  lml evaluate --set a=results/a --set b=results/b \\\n"
+                   "               --set 'metrics=[\"moments\",\"mmd\",\"sliced_w2\"]'",
+                   lml::evaluate_command);
 
   lml::CheckOptions check_options;
   CLI::App* check = app.add_subcommand("check", "run the paper's claims: verdicts, results and a report");
@@ -189,7 +232,7 @@ int main(int argc, char** argv) {
   bench_dynamics->callback([&] { run = [&] { return lml::bench_dynamics_command(o.common, dynamics_options); }; });
 
   lml::PlotOptions plot_options;
-  CLI::App* plot = app.add_subcommand("plot", "the figure of a result of lml converge or lml stationary");
+  CLI::App* plot = app.add_subcommand("plot", "the figure of a result of lml compare, converge or stationary");
   plot->footer(
       "Example:\n  lml converge spec.json --out results/flow && lml plot results/flow\n"
       "  lml converge spec.json --json | lml plot - --out flow.pdf");

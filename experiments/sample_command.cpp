@@ -1,15 +1,21 @@
 // `sample`: a diffusion sampler on an exact target.
+#include <unistd.h>
+
 #include <cmath>
+#include <deque>
 #include <nlohmann/json.hpp>
 
 #include "experiments/arrays.hpp"
 #include "experiments/command.hpp"
 #include "experiments/document.hpp"
 #include "experiments/errors.hpp"
+#include "experiments/mpi_processes.hpp"
 #include "experiments/output.hpp"
+#include "experiments/progress.hpp"
 #include "experiments/sampler_options.hpp"
 #include "experiments/spec.hpp"
-#include "samplers/ensemble.hpp"
+#include "experiments/store.hpp"
+#include "samplers/chunked.hpp"
 
 namespace lml {
 namespace {
@@ -19,8 +25,12 @@ constexpr Index inline_numbers = 100;
 struct Query {
   SamplerChoice choice;
   Target target;
-  Points start;
+  Points start;  // empty: drawn by the program
+  Index samples;
   bool trajectory, in_document;
+  double numbers() const {
+    return double(samples) * double(target.dim()) * (1 + (trajectory ? double(choice.sampler.steps()) + 1 : 0));
+  }
 };
 
 bool flag(const Object& spec, std::string_view key) {
@@ -28,62 +38,99 @@ bool flag(const Object& spec, std::string_view key) {
   return v && v->boolean();
 }
 
-Points read_start(const Object& spec, const Target& target, double deviation, std::uint64_t seed) {
-  const auto start = spec.find("start"), samples = spec.find("samples");
-  if (start && samples) samples->fail("samples or start, never both");
-  if (start) return read_points(*start, target.dim());
-  if (!samples) spec.reader().fail_below("/samples", "is missing (a number of samples, or their start)");
-  const Index n = samples->integer(1, 1'000'000'000);
-  return noise_starts(deviation, n, target.dim(), SamplePlan{seed});
-}
-
-Query read_query(const Document& document, std::uint64_t seed) {
+Query read_query(const Document& document) {
   const Object spec = Reader(document).object(
       {"target", "model", "network", "schedule", "sampler", "lml", "samples", "start", "trajectory", "inline"});
-  if (spec.has("model"))
+  if (const auto model = spec.find("model")) {
+    model->string();
+    if (spec.has("target")) model->fail("target or model, never both");
     throw NotHere("lml: this version samples analytic targets only; networks come with the LibTorch part");
+  }
   if (const auto network = spec.find("network")) network->fail("belongs to a model; there is none");
-  Target target = read_target(spec.at("target"));
-  SamplerChoice choice = read_sampler(spec);
-  Points start = read_start(spec, target, choice.start_deviation, seed);
-  return {std::move(choice), std::move(target), std::move(start), flag(spec, "trajectory"), flag(spec, "inline")};
+  Query out{{}, read_target(spec.at("target")), {}, 0, flag(spec, "trajectory"), flag(spec, "inline")};
+  out.choice = read_sampler(spec);
+  const auto start = spec.find("start"), samples = spec.find("samples");
+  if (start && samples) samples->fail("samples or start, never both");
+  if (!start && !samples) spec.reader().fail_below("/samples", "is missing (a number of samples, or their start)");
+  if (start) out.start = read_points(*start, out.target.dim());
+  out.samples = start ? out.start.rows() : samples->integer(1, 1'000'000'000'000);
+  return out;
 }
 
-Array array_of(const Points& p) { return {{p.rows(), p.cols()}, {p.data(), p.data() + p.size()}}; }
+// A checkpoint is put together in memory; a document takes several times the space of its numbers.
+void require_memory(const Query& q, const Common& common, const Document& document) {
+  const double copies = common.json && q.in_document ? 12 : common.out.empty() ? 1 : 3;
+  const double needed = 8 * copies * q.numbers();
+  const double there = double(::sysconf(_SC_PHYS_PAGES)) * double(::sysconf(_SC_PAGE_SIZE));
+  const auto gigabytes = [](double v) { return brief(v / 1e9) + " GB"; };
+  if (needed > there)
+    throw SpecError(document.name, q.start.size() > 0 ? "/start" : "/samples",
+                    "needs " + gigabytes(needed) + " of memory, this machine has " + gigabytes(there) +
+                        (q.trajectory ? ": take fewer samples, or leave trajectory away" : ": take fewer samples"));
+}
 
-Array array_of(const std::vector<Points>& all) {
-  Array out{{Index(all.size()), all[0].rows(), all[0].cols()}, {}};
-  for (const Points& p : all) out.values.insert(out.values.end(), p.data(), p.data() + p.size());
+// Between a run's state and the general file of checkpoints: a row a sample; all calls, then three numbers a call.
+EnsembleState file_state(const ChunkState& s) {
+  EnsembleState out;
+  out.round = s.done;
+  out.totals.resize(1 + 3 * Index(s.calls.size()));
+  out.totals[0] = s.total_calls;
+  for (std::size_t i = 0; i < s.calls.size(); ++i)
+    out.totals.segment(1 + 3 * Index(i), 3) << s.calls[i].t, s.calls[i].alpha, s.calls[i].sigma;
+  out.states = s.rows;
+  out.records.resize(s.done, 0);
   return out;
+}
+ChunkState run_state(const EnsembleState& s) {
+  ChunkState out{Index(s.round), s.states, {}, s.totals[0]};
+  for (Index i = 1; i + 2 < s.totals.size(); i += 3)
+    out.calls.push_back({s.totals[i], s.totals[i + 1], s.totals[i + 2]});
+  return out;
+}
+
+SampleSet run(const Query& q, ExactSource& source, const Common& common, const Store& store) {
+  Progress progress("samples");
+  ChunkWatch watch;
+  watch.progress = [&](double share) { progress.show(share); };
+  if (const auto state = store.read()) watch.resume = run_state(*state);
+  if (store.kept()) watch.save = [&](const ChunkState& state) { store.write(file_state(state)); };
+  const Starts starts = [&](Index first, Index count) -> Points {
+    if (q.start.size() > 0) return q.start.middleRows(first, count);
+    return noise_starts(q.choice.start_deviation, count, q.target.dim(), {common.seed, std::uint64_t(first)});
+  };
+  return sample_in_chunks(q.choice.sampler, source, starts, q.samples, {common.seed, 0, q.trajectory}, watch,
+                          processes());
 }
 
 /// An array in the document, or in a file that the document names.
 class ArrayOutput {
  public:
-  void put(Results& results, const std::string& name, Array array, bool in_document) {
-    if (in_document || Index(array.values.size()) <= inline_numbers) return results.put(name, std::move(array));
+  /// `parts` follow one another along a first axis; a single part has none. They must outlive this.
+  void put(Results& results, const std::string& name, const std::vector<const Points*>& parts, bool in_document) {
+    const Index n = parts[0]->rows(), d = parts[0]->cols();
+    std::vector<Index> shape{n, d};
+    if (parts.size() > 1) shape.insert(shape.begin(), Index(parts.size()));
+    if (in_document || Index(parts.size()) * n * d <= inline_numbers) {
+      Array array{shape, {}};
+      for (const Points* p : parts) array.values.insert(array.values.end(), p->data(), p->data() + p->size());
+      return results.put(name, std::move(array));
+    }
     results.put(name, Json(name + ".npy"));
-    names_.push_back(name + ".npy");
-    headers_.push_back(npy_header(array.shape));
-    arrays_.push_back(std::move(array));
+    headers_.push_back(npy_header(shape));
+    OutputFile file{name + ".npy", {headers_.back()}};
+    for (const Points* p : parts)
+      file.parts.push_back({reinterpret_cast<const char*>(p->data()), std::size_t(p->size()) * sizeof(double)});
+    files_.push_back(std::move(file));
   }
-  std::vector<OutputFile> files() const {
-    std::vector<OutputFile> out;
-    for (std::size_t i = 0; i < arrays_.size(); ++i)
-      out.push_back(
-          {names_[i],
-           {headers_[i],
-            {reinterpret_cast<const char*>(arrays_[i].values.data()), arrays_[i].values.size() * sizeof(double)}}});
-    return out;
-  }
+  const std::vector<OutputFile>& files() const { return files_; }
 
  private:
-  std::vector<std::string> names_, headers_;
-  std::vector<Array> arrays_;
+  std::deque<std::string> headers_;  // whose texts stay where they are
+  std::vector<OutputFile> files_;
 };
 
 std::string readable(const Query& q, const SampleSet& set) {
-  const Index n = q.start.rows(), d = q.start.cols();
+  const Index n = q.samples, d = q.target.dim();
   const Vec mean = set.samples.colwise().mean(), target = q.target.mean();
   const Vec deviation =
       ((set.samples.rowwise() - mean.transpose()).colwise().squaredNorm() / double(std::max<Index>(n - 1, 1)))
@@ -104,14 +151,22 @@ std::string readable(const Query& q, const SampleSet& set) {
 
 int sample_command(const Common& common) {
   const Document document = read_document(common.spec, common.set);
-  const Query q = read_query(document, common.seed);
-  const Index numbers = q.start.size() * (q.trajectory ? q.choice.sampler.steps() + 1 : 1);
-  if (common.json && common.out.empty() && !q.in_document && numbers > inline_numbers)
+  const Query q = read_query(document);
+  if (common.json && common.out.empty() && !q.in_document && q.numbers() > inline_numbers)
     throw SpecError(document.name, "/inline",
                     "must be true, or --out name a folder: the answer has more than 100 numbers");
+  require_memory(q, common, document);
 
   ExactSource source(q.target);
-  const SampleSet set = sample(q.choice.sampler, source, q.start, {common.seed, 0, q.trajectory});
+  const Store store(common, document, q.target, "checkpoint.lml", q.start);
+  SampleSet set;
+  try {
+    set = run(q, source, common, store);
+  } catch (const NotFinite& e) {
+    const bool corrected = document.root->contains("lml");
+    throw SpecError(document.name, corrected ? "/lml" : "/sampler", e.what());
+  }
+  if (is_other_process()) return 0;
 
   Results results;
   ArrayOutput arrays;
@@ -121,10 +176,14 @@ int sample_command(const Common& common) {
   for (const Node& at : set.calls) timesteps.push_back(std::isnan(at.t) ? Json(nullptr) : Json(figure(at.t)));
   results.put("timesteps", std::move(timesteps));
   if (q.choice.sampler.chain) results.put("nfe_mean", figure(set.calls_a_sample));
-  arrays.put(results, "samples", array_of(set.samples), q.in_document);
-  if (q.trajectory) arrays.put(results, "trajectory", array_of(set.trajectory), q.in_document);
-  deliver(common, "sample", document, results, std::llround(set.calls_a_sample * double(q.start.rows())),
-          arrays.files());
+  arrays.put(results, "samples", {&set.samples}, q.in_document);
+  if (q.trajectory) {
+    std::vector<const Points*> states;
+    for (const Points& p : set.trajectory) states.push_back(&p);
+    arrays.put(results, "trajectory", states, q.in_document);
+  }
+  deliver(common, "sample", document, results, std::llround(set.calls_a_sample * double(q.samples)), arrays.files());
+  store.remove();
   if (!common.json) print(readable(q, set));
   return 0;
 }

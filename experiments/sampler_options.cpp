@@ -15,12 +15,17 @@ struct Setting {
   Schedule schedule;
   std::string schedule_name;
   std::optional<Reader> lml;
+  std::optional<Index> steps = std::nullopt;  // in place of the sampler's own
 };
 
 /// The object `sampler`, its schedule, and the questions that most samplers ask of them.
 class Options {
  public:
-  Options(Object options, const Setting& setting) : o_(std::move(options)), setting_(&setting) {}
+  Options(Object options, const Setting& setting) : o_(std::move(options)), setting_(&setting) {
+    if (setting.steps)
+      for (const char* key : {"steps", "timesteps"})
+        if (o_.knows(key) && o_.has(key)) o_.at(key).fail("is given for all samplers, beside them");
+  }
 
   bool flag(std::string_view key, bool otherwise) const {
     const auto v = o_.find(key);
@@ -48,7 +53,8 @@ class Options {
     const std::string name = v->one_of({"linspace", "leading", "trailing"});
     return name == "linspace" ? Spacing::linspace : name == "leading" ? Spacing::leading : Spacing::trailing;
   }
-  Index steps() const { return o_.at("steps").integer(1, 1'000'000); }
+  Index steps() const { return setting_->steps ? *setting_->steps : Index(o_.at("steps").integer(1, 1'000'000)); }
+  bool has_steps() const { return setting_->steps || o_.has("steps"); }
   Index offset() const { return Index(integer("steps_offset", 0, 1'000'000, 0)); }
 
   /// Refuses those of `keys` that are given.
@@ -496,7 +502,7 @@ Sampler build(const Registration& chosen, const Reader& reader, const std::vecto
               const Setting& setting) {
   const Options options(reader.object(joined(joined(common_keys, chosen.keys), beside)), setting);
   options.word("prediction_type", {"epsilon", "sample", "v_prediction", "flow_prediction", "velocity"});
-  if (!options.object().has("timesteps") && !options.object().has("steps") && options.discrete())
+  if (!options.object().has("timesteps") && !options.has_steps() && options.discrete())
     reader.fail_below("/steps", "is missing (steps, or an explicit list of timesteps)");
   if (options.increment() && !chosen.increment) options.refuse_increment();
   Sampler out = chosen.make(options);
@@ -529,9 +535,13 @@ Sampler build_dlg(const Object& o, const std::vector<std::string_view>& any, con
 }  // namespace
 
 SamplerChoice read_sampler(const Object& spec) {
-  const Setting setting{read_schedule(spec.at("schedule")), read_schedule_name(spec.at("schedule")), spec.find("lml")};
+  return read_sampler(spec.at("schedule"), spec.at("sampler"), spec.find("lml"));
+}
+
+SamplerChoice read_sampler(const Reader& schedule_reader, const Reader& reader, const std::optional<Reader>& lml,
+                           std::optional<Index> steps) {
+  const Setting setting{read_schedule(schedule_reader), read_schedule_name(schedule_reader), lml, steps};
   const Schedule& schedule = setting.schedule;
-  const Reader reader = spec.at("sampler");
   // All keys that any sampler has, so that `name` is judged before the others.
   std::vector<std::string_view> any = common_keys;
   for (const Registration& r : samplers()) any.insert(any.end(), r.keys.begin(), r.keys.end());
@@ -539,6 +549,9 @@ SamplerChoice read_sampler(const Object& spec) {
   const Registration& chosen = find_sampler(o.at("name"));
   SamplerChoice out{std::string(chosen.name),
                     chosen.make ? build(chosen, reader, {}, setting) : build_dlg(o, any, setting), 1};
+  for (const Interval& step : out.sampler.grid)
+    if (!(step.from.sigma > 0))
+      schedule_reader.fail("has no noise at timestep " + digits(step.from.t) + ", where the model would be called");
   const Node& first = out.sampler.grid.front().from;
   out.start_deviation = std::holds_alternative<Edm>(schedule) ? first.sigma : std::hypot(first.alpha, first.sigma);
   if (std::holds_alternative<RectifiedFlow>(schedule)) out.start_deviation = first.sigma;

@@ -18,5 +18,8 @@ struct SamplerChoice {
 /// Throws SpecError: unknown samplers (with the list), options that a sampler does not have, and all that is wrong with
 /// a value.
 SamplerChoice read_sampler(const Object& spec);
+/// The same out of its parts; `steps`, if given, in place of the sampler's own, which then must not be there.
+SamplerChoice read_sampler(const Reader& schedule, const Reader& sampler, const std::optional<Reader>& lml,
+                           std::optional<Index> steps = std::nullopt);
 
 }  // namespace lml

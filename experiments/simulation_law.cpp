@@ -1,11 +1,8 @@
 #include "experiments/simulation_law.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cmath>
 
-#include "dynamics/checkpoint.hpp"
 #include "dynamics/ensemble.hpp"
 #include "dynamics/grid_box.hpp"
 #include "experiments/errors.hpp"
@@ -13,6 +10,7 @@
 #include "experiments/law_output.hpp"
 #include "experiments/mpi_processes.hpp"
 #include "experiments/progress.hpp"
+#include "experiments/store.hpp"
 
 namespace lml {
 namespace {
@@ -60,39 +58,14 @@ EnsemblePlan plan_of(const Simulation& s, int times, std::uint64_t seed) {
   return plan;
 }
 
-// The data of a target may be in a file that the spec only names.
-template <class Array>
-std::string bytes(const Array& a) {
-  return {reinterpret_cast<const char*>(a.data()), std::size_t(a.size()) * sizeof(double)};
-}
-
-// Where one of the two runs keeps its state; nowhere without --out.
-struct Store {
-  std::string path;
-  std::uint64_t digest;
-
-  Store(const Common& common, const Document& spec, const Marginal& p, const char* name)
-      : path(common.out.empty() ? "" : (std::filesystem::path(common.out) / name).string()),
-        digest(lml::digest(dump(*spec.root) + ' ' + std::to_string(common.seed) + ' ' + name + " " LML_VERSION " " +
-                           bytes(p.target().means()) + bytes(p.target().log_weights()))) {}
-  void remove() const {
-    if (!path.empty()) ::unlink(path.c_str());
-  }
-};
-
 // On the first process; the others take part and get nothing.
 std::optional<EnsembleResult> run(const Propagator& chain, const EnsemblePlan& plan, const Store& store,
                                   const char* what) {
   Progress progress(what);
   EnsembleWatch watch;
   watch.progress = [&](double share) { progress.show(share); };
-  if (!store.path.empty()) {
-    watch.resume = read_checkpoint(store.path, store.digest);
-    watch.save = [&](const EnsembleState& state) {
-      std::filesystem::create_directories(std::filesystem::path(store.path).parent_path());
-      write_checkpoint(store.path, store.digest, state);
-    };
-  }
+  watch.resume = store.read();
+  if (store.kept()) watch.save = [&](const EnsembleState& state) { store.write(state); };
   return run_ensemble(chain, plan, watch, processes());
 }
 
@@ -162,8 +135,9 @@ int simulate_stationary(const Common& common, const Document& document, const Ob
   const Simulation s = read_simulation(spec, metric);
   const Langevin law{metric, calculus};
   const bool exact = s.integrator == "metropolis" || s.integrator == "mala";
-  const Store store(common, document, metric.marginal(), "checkpoint.lml"),
-      coarse_store(common, document, metric.marginal(), "checkpoint-coarse.lml");
+  const Target& target = metric.marginal().target();
+  const Store store(common, document, target, "checkpoint.lml"),
+      coarse_store(common, document, target, "checkpoint-coarse.lml");
   Existence existence = within(spec.reader(), [&] { return existence_of(metric, calculus); });
   std::optional<EnsembleResult> r, coarse;
   if (existence.exists) try {
@@ -172,8 +146,6 @@ int simulate_stationary(const Common& common, const Document& document, const Ob
       if (!exact) coarse = run_coarse(law, s, common, coarse_store);
     } catch (const Diverged& e) {
       existence = {false, existence.unique, e.what()};
-    } catch (const BadCheckpoint& e) {
-      throw UsageError(e.what());
     }
 
   if (is_other_process()) return 0;

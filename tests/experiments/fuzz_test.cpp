@@ -7,6 +7,8 @@
 #include "experiments/arrays.hpp"
 #include "experiments/errors.hpp"
 #include "experiments/point_query.hpp"
+#include "experiments/sampler_options.hpp"
+#include "samplers/ensemble.hpp"
 #include "tests/experiments/files.hpp"
 
 namespace lml {
@@ -102,6 +104,80 @@ TEST(Fuzz, SpecsAreReadOrRefusedByName) {
   // Both ways must have been gone, else the corpus or the mutations are no good.
   EXPECT_GT(accepted, 500u);
   EXPECT_GT(refused, 10000u);
+}
+
+// Samplers of every kind; a short run is run too.
+TEST(Fuzz, SamplersAreReadOrRefusedByName) {
+  const std::string linear = R"("schedule":{"name":"linear","beta_start":0.0001,"beta_end":0.02})";
+  Mutator mutate(
+      9,
+      {"{" + linear + R"(,"sampler":{"name":"ddim","steps":5,"eta":0.5,"timestep_spacing":"trailing"}})",
+       "{" + linear +
+           R"(,"sampler":{"name":"dpm_solver++","steps":6,"solver_order":3,"use_karras_sigmas":true},"lml":{"form":"stable","kappa":0.1,"lambda":0.5}})",
+       "{" + linear +
+           R"(,"sampler":{"name":"dpm_solver","timesteps":[900,500,31],"solver_type":"heun"},"lml":{"form":"increment","kappa":0.1,"lambda":0.5}})",
+       R"({"schedule":{"name":"edm"},"sampler":{"name":"heun","steps":6,"sigma_max":40,"sigma_min":0.01,"rho":5}})",
+       R"({"schedule":{"name":"vp_sde","beta_min":0.2,"beta_max":15},"sampler":{"name":"ddim","timesteps":[1,0.6,0.2,0.01]},"lml":{"form":"printed","kappa":0.1,"lambda":0.5}})",
+       R"({"schedule":{"name":"trained_betas","betas":[0.01,0.2,0.3,0.4]},"sampler":{"name":"dlg","steps":3,"langevin_steps":2,"denoiser":"ddim"}})"},
+      {"[",
+       "]",
+       "{",
+       "}",
+       ",",
+       ":",
+       "\"",
+       "null",
+       "true",
+       "false",
+       "1e999",
+       "-1",
+       "1e308",
+       "1e-320",
+       "0",
+       "NaN",
+       "0.5",
+       "\"steps\":3,",
+       "\"eta\":1,",
+       "\"name\":\"heun\",",
+       "\"solver_order\":2,",
+       "rectified_flow",
+       "euler",
+       "unipc",
+       "pndm",
+       "ipndm",
+       "deis",
+       "ddpm",
+       "dlg",
+       "leading",
+       "linspace",
+       "zero",
+       "sigma_min",
+       "printed",
+       "999",
+       "\xFF"});
+  ExactSource source(Target::points(Points{{1, 0}, {-0.5, 1}}));
+  std::uint64_t accepted = 0, refused = 0, failed = 0;
+  repeat(6000, [&](std::uint64_t i) {
+    try {
+      const Document document = parse_document(mutate(i));
+      const SamplerChoice choice = read_sampler(Reader(document).object({"schedule", "sampler", "lml"}));
+      if (choice.sampler.steps() > 64) return;
+      try {
+        const SampleSet set = sample(choice.sampler, source, noise_starts(choice.start_deviation, 3, 2, {i}), {i});
+        ASSERT_TRUE(set.samples.allFinite());
+        ++accepted;
+      } catch (const NotFinite& e) {
+        ASSERT_TRUE(std::string(e.what()).starts_with("sample ")) << e.what();
+        ++failed;
+      }
+    } catch (const SpecError& e) {
+      ASSERT_TRUE(std::string(e.what()).starts_with("-: /")) << e.what();
+      ++refused;
+    }
+  });
+  EXPECT_GT(accepted, 300u);
+  EXPECT_GT(refused, 1000u);
+  EXPECT_LT(failed, accepted);
 }
 
 TEST(Fuzz, ArrayFilesAreReadOrRefused) {
