@@ -37,8 +37,8 @@ def draw(result):
             style.plain()
             return kind.NAME, kind.draw(result)
     raise result.error("/", "no figure: " + (
-        "none is drawn of `lml %s`" % result.command if result.command else "this is no result of lml converge or lml "
-        "stationary"))
+        "none is drawn of `lml %s`" % result.command if result.command else "this is no result of lml compare, "
+        "lml converge or lml stationary"))
 
 
 def render(figure, suffix):

@@ -32,8 +32,12 @@ def brief(value):
     return text.replace("-", "−")
 
 
+def error_sign(error):
+    return ("%.1e" % error if error else "0").replace("-", "−")
+
+
 def error_text(error):
-    return "errors below %s" % ("%.1e" % error if error else "0").replace("-", "−")
+    return "errors below " + error_sign(error)
 
 
 def provenance(result, found, leave_out=()):
@@ -57,16 +61,23 @@ def _printable(text):
 
 def canvas(width, height, caption, panels=1, left=0.56, right=0.1, top=0.1, bottom=0.42, between=0.3):
     """A figure of `width` inches with `panels` axes of `height` inches beside each other and the caption under them."""
+    return grid(width, height, caption, 1, panels, panels, left, right, top, bottom, between)
+
+
+def grid(width, height, caption, rows, columns, count, left=0.56, right=0.1, top=0.1, bottom=0.42, between=0.3,
+         between_rows=0.3):
+    """`count` of them in rows, `between_rows` inches apart."""
     lines = textwrap.wrap(caption, int((width - 0.16) * 72 / (0.53 * CAPTION_POINTS)), break_on_hyphens=False)
     below = bottom + LINE * len(lines) + 0.1
-    whole = height + below + top
+    whole = height * rows + between_rows * (rows - 1) + below + top
     figure = Figure(figsize=(width, whole))
     FigureCanvasAgg(figure)
-    each = (width - left - right - between * (panels - 1)) / panels
+    each = (width - left - right - between * (columns - 1)) / columns
     axes = []
-    for i in range(panels):
-        at = (left + i * (each + between)) / width
-        axes.append(figure.add_axes([at, below / whole, each / width, height / whole]))
+    for i in range(count):
+        row, column = divmod(i, columns)
+        x, y = left + column * (each + between), below + (rows - 1 - row) * (height + between_rows)
+        axes.append(figure.add_axes([x / width, y / whole, each / width, height / whole]))
     figure.text(0.08 / width, 0.06 / whole, "\n".join(lines), fontsize=CAPTION_POINTS, color="#404040",
                 va="bottom", linespacing=1.25, parse_math=False, gid="caption")
     return figure, axes

@@ -51,6 +51,21 @@ def plane(turned=False):
     return law(x=x.tolist(), y=y.tolist(), density=q.tolist(), target_density=p.tolist())
 
 
+def comparison(**changes):
+    def runs(label, lml, beta, order):
+        return [{"label": label, "lml": lml, "beta": beta, "steps": n, "nfe": 2 * n, "error": (0.5 if lml else 1) / n**order,
+                 "standard_error": 0.1 / n, "median": 0.5 / n, "reference_error": 1e-9} for n in (5, 10, 20)]
+
+    stable = [{"form": "stable", "kappa": 0.001, "lambda": 0.002 / b} for b in (0.5, 1)]
+    out = {"samples": 50, "dim": 2, "reference_error": 1e-9, "runs": []}
+    for label, order in (("ddim", 1), ("heun", 2), ("dpm_solver++ solver_order=3 lower_order_final=false", 3)):
+        out["runs"] += runs(label, None, None, order)
+        for lml, beta in zip(stable, (0.5, 1)):
+            out["runs"] += runs(label, lml, beta, order)
+    out.update(changes)
+    return out
+
+
 def drawn(document):
     return plot.draw(results.Result("r.json", document))[1]
 
@@ -108,6 +123,69 @@ class Convergence(unittest.TestCase):
         self.assertEqual(len(by_gid(figure, "unresolved")), 1)
         self.assertGreater(figure.axes[0].get_ylim()[0], 1e-10)
         self.assertEqual(by_gid(drawn(flow()), "unresolved"), [])
+
+
+class Comparison(unittest.TestCase):
+    def test_every_run_is_drawn_in_the_panel_of_its_sampler(self):
+        document = comparison()
+        figure = drawn(document)
+        self.assertEqual(len(figure.axes), 3)
+        self.assertEqual([t.get_text() for t in by_gid(figure, "sampler")], ["ddim", "heun", "dpm_solver++, order 3"])
+        for gid, first in (("base", 0), ("corrected-0", 3), ("corrected-1", 6)):
+            for panel, curve in enumerate(by_gid(figure, gid)):
+                runs = document["runs"][9 * panel + first:9 * panel + first + 3]
+                np.testing.assert_array_equal(curve.get_data(), ([r["nfe"] for r in runs], [r["error"] for r in runs]))
+                self.assertIs(curve.axes, figure.axes[panel])
+
+    def test_curves_are_told_apart_in_grey_and_have_names(self):
+        figure = drawn(comparison())
+        curves = [by_gid(figure, g)[0] for g in ("base", "corrected-0", "corrected-1")]
+        self.assertEqual(len({c.get_marker() for c in curves}), 3)
+        names = [t.get_text() for t in figure.legends[0].get_texts()]
+        self.assertEqual(names[0], "no correction")
+        self.assertIn("0.5", names[1])
+        self.assertEqual(len(names), 3)
+
+    def test_axes_are_logarithmic_shared_and_named_and_the_caption_has_the_starts_and_the_errors(self):
+        figure = drawn(comparison())
+        for axes in figure.axes:
+            self.assertEqual((axes.get_xscale(), axes.get_yscale()), ("log", "log"))
+            self.assertEqual(axes.get_ylim(), figure.axes[0].get_ylim())
+        self.assertIn("error", figure.axes[0].get_ylabel())
+        self.assertIn("evaluations", figure.axes[0].get_xlabel())
+        caption = by_gid(figure, "caption")[0].get_text().replace("\n", " ")
+        self.assertIn("50 starts", caption)
+        self.assertIn("1.0e−09", caption)
+
+    def test_a_reference_slope_has_its_order(self):
+        figure = drawn(comparison())
+        for order in (1, 2, 3):
+            for line in by_gid(figure, "slope-%d" % order):
+                x, y = np.log(line.get_data())
+                self.assertAlmostEqual((y[1] - y[0]) / (x[1] - x[0]), -order, places=9)
+        self.assertEqual(len(by_gid(figure, "slope-1")), 3)
+
+    def test_what_is_no_comparison_is_refused_by_its_place(self):
+        def refused(change):
+            document = comparison()
+            change(document)
+            with self.assertRaises(results.ResultError) as caught:
+                drawn(document)
+            return str(caught.exception)
+
+        def of_run(key, value):
+            return lambda d: d["runs"][4].update({key: value})
+
+        for change, place in (
+                (lambda d: d.update(runs=[]), "/runs: "), (lambda d: d["runs"].__setitem__(4, 3), "/runs/4: "),
+                (of_run("nfe", 0), "/runs/4/nfe: "), (of_run("error", INF), "/runs/4/error: "),
+                (of_run("error", -1), "/runs/4/error: "), (of_run("standard_error", None), "/runs/4/standard_error: "),
+                (of_run("label", 3), "/runs/4/label: "), (of_run("lml", 3), "/runs/4/lml: "),
+                (of_run("beta", None), "/runs/4/beta: "), (lambda d: d.update(samples=0), "/samples: "),
+                (lambda d: d.update(runs=d["runs"][3:]), "/runs: has no run of ddim without correction"),
+                (lambda d: [r.update(error=0) for r in d["runs"]], "/runs: no figure")):
+            with self.subTest(place=place):
+                self.assertIn(place, refused(change))
 
 
 class Law(unittest.TestCase):
@@ -278,8 +356,12 @@ class Program(Folder):
         well = [a for v in ("target=double_well_1d", "alpha=0.8", "sigma=0.6", 'metric={"curvature":"identity"}',
                             "calculus=corrected") for a in ("--set", v)]
         start = 'initial={"kind":"gaussian_mixture","weights":[1],"means":[[0.5]],"covariances":[0.25]}'
-        for command, more in (("stationary", []), ("converge", ["--set", "times=[0,1,2]", "--set", start])):
-            done = self.lml(command, *well, *more, "--out", command)
+        samplers = [a for v in ("target=double_well_1d", 'samplers=[{"name":"ddim"}]', "steps=[5,10]", "samples=8",
+                                'schedule={"name":"linear","beta_start":1e-4,"beta_end":0.02}',
+                                'lml=[{"form":"stable","kappa":0.5,"lambda":1}]') for a in ("--set", v)]
+        for command, spec in (("stationary", well), ("converge", well + ["--set", "times=[0,1,2]", "--set", start]),
+                              ("compare", samplers)):
+            done = self.lml(command, *spec, "--out", command)
             self.assertEqual(done.returncode, 0, done.stderr)
             done = self.lml("plot", command)
             self.assertEqual((done.returncode, done.stdout.count("\n")), (0, 2), done.stderr)
