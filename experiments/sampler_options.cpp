@@ -349,6 +349,7 @@ Node middle(const Schedule& schedule, const Interval& step) {
 
 Sampler pndm(const Options& o) {
   Pndm stepper;
+  stepper.of_v = o.word("prediction_type", {"epsilon", "v_prediction"}) == "v_prediction";
   Grid grid = ddim_like_grid(o, false);
   const bool warm_up = !o.flag("skip_prk_steps", false);
   constexpr std::size_t runge_kutta_steps = 3;

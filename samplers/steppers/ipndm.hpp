@@ -22,7 +22,7 @@ struct Ipndm {
   Stepped<S> step(const Grid& grid, Index i, const S& x, Memory<S> memory, Model& model, Noise&) const {
     const Interval& interval = grid[std::size_t(i)];
     S eps = model.epsilon(x, interval.from);
-    S next = adams_bashforth_step(interval, memory.size() + 1, x, eps, memory);
+    S next = adams_bashforth_step(transfer(interval.from, interval.to), memory.size() + 1, x, eps, memory);
     return {std::move(next), remember(std::move(eps), std::move(memory), std::size_t(order - 1))};
   }
 };

@@ -13,7 +13,9 @@
 //
 // diffusers departs from the paper where its timesteps are not N//steps apart, or that is odd: a stage then ends at one
 // timestep and is evaluated at another. `Middle` and `pair` say both.
-// Memory: the eps of up to three steps before.
+// Of a model that predicts v (`of_v`), diffusers extrapolates v and turns the sum into eps = alpha_s v + sigma_s x at
+// the beginning of the step, not where the sum belongs, and the order is 1. Memory: the eps (or v) of up to three steps
+// before.
 #pragma once
 #include <optional>
 #include <vector>
@@ -27,39 +29,50 @@ struct Pndm {
   struct Middle {
     Node first, second;
   };
-  std::vector<Middle> middles;   // one a Runge-Kutta step; none: no warm-up
-  std::optional<Interval> pair;  // of the second half of the first step without warm-up, where it is not the grid's own
+  std::vector<Middle> middles = {};   // one a Runge-Kutta step; none: no warm-up
+  std::optional<Interval> pair = {};  // the first step without warm-up, second half, where it is not the grid's own
+  bool of_v = false;
 
   template <State S, class Model, class Noise>
   Stepped<S> step(const Grid& grid, Index i, const S& x, Memory<S> memory, Model& model, Noise&) const {
-    const Interval& interval = grid[std::size_t(i)];
-    S eps = model.epsilon(x, interval.from);
-    S next = std::size_t(i) < middles.size() ? runge_kutta(interval, middles[std::size_t(i)], x, eps, model)
-             : i == 0 && grid.size() > 1     ? heun(interval, pair.value_or(interval), x, eps, model)
-                                             : adams_bashforth_step(interval, memory.size() + 1, x, eps, memory);
-    return {std::move(next), remember(std::move(eps), std::move(memory), 3)};
+    const auto [from, to] = grid[std::size_t(i)];
+    S m = answer(x, from, model);
+    S next = std::size_t(i) < middles.size() ? runge_kutta(from, to, middles[std::size_t(i)], x, m, model)
+             : i == 0 && grid.size() > 1     ? heun(from, to, pair.value_or(grid[0]), x, m, model)
+                                             : adams_bashforth_step(along(from, to), memory.size() + 1, x, m, memory);
+    return {std::move(next), remember(std::move(m), std::move(memory), 3)};
   }
 
  private:
+  template <State S, class Model>
+  S answer(const S& x, const Node& at, Model& model) const {
+    S eps = model.epsilon(x, at);
+    if (!of_v) return eps;
+    return combine((at.alpha * at.alpha + at.sigma * at.sigma) / at.alpha, eps, -at.sigma / at.alpha, x);
+  }
+  // From x at `from`, of the answer itself.
+  Transfer along(const Node& from, const Node& to) const {
+    const Transfer t = transfer(from, to);
+    return of_v ? Transfer{t.keep + t.along * from.sigma, t.along * from.alpha} : t;
+  }
   template <State S>
-  static S along(const Node& from, const Node& to, const S& x, const S& eps) {
-    const auto [keep, w] = transfer(from, to);
-    return combine(keep, x, w, eps);
+  S moved(const Node& from, const Node& to, const S& x, const S& m) const {
+    const Transfer t = along(from, to);
+    return combine(t.keep, x, t.along, m);
   }
   template <State S, class Model>
-  static S runge_kutta(const Interval& step, const Middle& middle, const S& x, const S& e1, Model& model) {
-    const auto [from, to] = step;
-    const S e2 = model.epsilon(along(from, middle.first, x, e1), middle.second);
-    const S e3 = model.epsilon(along(from, middle.second, x, e2), middle.second);
-    const S e4 = model.epsilon(along(from, to, x, e3), to);
-    const auto [keep, w] = transfer(from, to);
-    return combine(keep, x, w / 6, e1, w / 3, e2, w / 3, e3, w / 6, e4);
+  S runge_kutta(const Node& from, const Node& to, const Middle& middle, const S& x, const S& m1, Model& model) const {
+    const S m2 = answer(moved(from, middle.first, x, m1), middle.second, model);
+    const S m3 = answer(moved(from, middle.second, x, m2), middle.second, model);
+    const S m4 = answer(moved(from, to, x, m3), to, model);
+    const auto [keep, w] = along(from, to);
+    return combine(keep, x, w / 6, m1, w / 3, m2, w / 3, m3, w / 6, m4);
   }
   template <State S, class Model>
-  static S heun(const Interval& step, const Interval& again, const S& x, const S& e1, Model& model) {
-    const S e2 = model.epsilon(along(step.from, step.to, x, e1), again.to);
-    const auto [keep, w] = transfer(again.from, again.to);
-    return combine(keep, x, w / 2, e1, w / 2, e2);
+  S heun(const Node& from, const Node& to, const Interval& again, const S& x, const S& m1, Model& model) const {
+    const S m2 = answer(moved(from, to, x, m1), again.to, model);
+    const auto [keep, w] = along(again.from, again.to);
+    return combine(keep, x, w / 2, m1, w / 2, m2);
   }
 };
 

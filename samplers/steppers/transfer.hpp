@@ -44,11 +44,10 @@ inline std::array<double, 4> adams_bashforth(std::size_t order) {
 
 /// The transfer of x along the extrapolated eps.
 template <State S>
-S adams_bashforth_step(const Interval& step, std::size_t order, const S& x, const S& eps, const Memory<S>& before) {
-  const auto [keep, along] = transfer(step.from, step.to);
+S adams_bashforth_step(const Transfer& t, std::size_t order, const S& x, const S& eps, const Memory<S>& before) {
   std::array<double, 4> w = adams_bashforth(order);
-  for (double& v : w) v *= along;
-  return weighted(keep, x, w, order, eps, before);
+  for (double& v : w) v *= t.along;
+  return weighted(t.keep, x, w, order, eps, before);
 }
 
 }  // namespace lml

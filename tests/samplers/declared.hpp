@@ -26,10 +26,11 @@ inline std::vector<Declared> declared_steppers() {
   const auto dpm = [&](int order, SolverType type) { return fixed(DpmSolver{{order}, type}); };
   const auto dpmpp = [&](int order, SolverType type) { return fixed(DpmSolverPlusPlus{{order}, type}); };
   const auto ipndm = [&](int order) { return fixed(Ipndm{order}); };
-  const auto pndm = [](std::size_t runge_kutta_steps) {
+  const auto pndm = [](std::size_t runge_kutta_steps, bool of_v = false) {
     return [=](const Grid& grid, Index) {
       // Halfway in log(alpha/sigma), or, on grids uniform in sigma/alpha, in that.
       Pndm out;
+      out.of_v = of_v;
       const bool even = std::abs(noise_level(grid[0].from) - 2 * noise_level(grid[0].to) + noise_level(grid[1].to)) <
                         1e-9 * noise_level(grid[0].from);
       for (std::size_t i = 0; i < std::min(runge_kutta_steps, grid.size()); ++i) {
@@ -86,6 +87,7 @@ inline std::vector<Declared> declared_steppers() {
       {"PndmRungeKutta", pndm(1 << 20), 2, 2, 4},
       {"PndmWarmedUp", pndm(3), 2, 2, 4},
       {"PndmPlain", pndm(0), 2, 2, 4},
+      {"PndmOfV", pndm(3, true), 1, 1},
       // `lower_order_final` (the default) ends with a step of order 1.
       {"UniPc1", unipc({1}), 2, 2},
       {"UniPc2", unipc({2}), 2, 2},
