@@ -1,5 +1,6 @@
 #include "paper_checks/check.hpp"
 #include "paper_checks/checks/alg1_statements.hpp"
+#include "paper_checks/checks/algorithm1.hpp"
 #include "paper_checks/checks/annealed.hpp"
 #include "paper_checks/checks/damping.hpp"
 #include "paper_checks/checks/derivation.hpp"
@@ -163,6 +164,23 @@ const std::map<std::string, Check>& registry() {
       {"table1-dpm-jump-column", dpm_jump_column},
       {"table1-dpm-jump-everywhere", dpm_jump_everywhere},
       {"table1-dpm-jump-plusplus", dpm_jump_plus_plus},
+      // Algorithm 1
+      {"alg1-kappa-zero", alg1_kappa_zero},
+      {"alg1-multistep", alg1_multistep},
+      {"alg1-multistep-order", alg1_multistep_order},
+      {"alg1-best-beta", alg1_best_beta},
+      {"alg1-best-beta-gain", alg1_best_beta_gain},
+      {"alg1-best-beta-paper", alg1_best_beta_paper},
+      {"alg1-float32", alg1_float32},
+      {"alg1-noise", alg1_noise},
+      {"alg1-increment", alg1_increment},
+      {"alg1-increment-dpm", alg1_increment_dpm},
+      {"alg1-increment-size", alg1_increment_size},
+      {"secB2-minimal-kappa", minimal_kappa},
+      {"secD4-better", better_correction},
+      {"secD4-better-adaptive", better_adaptive},
+      {"secD4-better-rank-two", better_rank_two},
+      {"secD4-better-fisher", better_fisher},
   };
   return checks;
 }

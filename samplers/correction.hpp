@@ -29,6 +29,27 @@ S lml_printed(const S& q, const S* p, LmlParameters l) {
   return multiply(scale, v);
 }
 
+/// ||q|| times the direction of (along) q - (across) e, e the part of p - q orthogonal to q: q turned away from p in
+/// their plane by the angle of tangent across ||e||/(along ||q||). One pass for the three inner products, one for the
+/// result.
+template <State S>
+S turned(const S& q, const S& p, const Gram<WidePerSample<S>>& g, const WidePerSample<S>& along,
+         const WidePerSample<S>& across, const WidePerSample<S>& ee) {
+  using Wide = WidePerSample<S>;
+  const Wide tiny = g.qq * 0 + 1e-300;
+  const Wide scale = sqrt(g.qq / (along * along * g.qq + across * across * ee + tiny));
+  return extrapolate(Wide(scale * (along + across * g.qd / (g.qq + tiny))), q, Wide(-(scale * across)), p);
+}
+
+/// ||e||^2, at least 0.
+template <class Wide>
+Wide orthogonal_part(const Gram<Wide>& g) {
+  const Wide tiny = g.qq * 0 + 1e-300;
+  const Wide raw =
+      g.dd - g.qd / (g.qq + tiny) * g.qd - g.dd * 2e-15;  // 9 roundings: what cancellation may leave of nothing
+  return (raw + abs(raw)) / 2;
+}
+
 /// The same in exact arithmetic, without the cancellation. With d = p - q and its part e orthogonal to q,
 ///
 ///   v (lambda' + ||m||^2) = (lambda' + kappa^2 ||e||^2) q - kappa (||q||^2 + kappa q.d) e,
@@ -45,14 +66,18 @@ S lml_stable(const S& q, const S* p, LmlParameters l) {
   if (!p || l.kappa == 0) return combine(1, q);
   using Wide = WidePerSample<S>;
   const Gram<Wide> g = gram(q, *p);
-  const Wide tiny = g.qq * 0 + 1e-300;
-  const Wide c = g.qd / (g.qq + tiny);
-  const Wide raw = g.dd - c * g.qd - g.dd * 2e-15;  // 9 roundings: what cancellation may leave of nothing
-  const Wide ee = (raw + abs(raw)) / 2;
-  const Wide along = l.kappa * l.kappa * ee + l.lambda, across = l.kappa * (g.qq + l.kappa * g.qd);
-  const Wide vv = along * along * g.qq + across * across * ee;
-  const Wide scale = sqrt(g.qq / (vv + tiny));
-  return extrapolate(Wide(scale * (along + across * c)), q, Wide(-(scale * across)), *p);
+  const Wide ee = orthogonal_part(g);
+  return turned(q, *p, g, Wide(ee * (l.kappa * l.kappa) + l.lambda), Wide(l.kappa * (g.qq + l.kappa * g.qd)), ee);
+}
+
+/// lambda' = kappa ||q||^2/beta in the limit of small kappa: q turned by the angle of tangent beta ||e||/||q||,
+/// whatever the size of q. To first order q - beta e. (Section D.4 of the paper asks for an adaptive lambda.)
+template <State S>
+S lml_adaptive(const S& q, const S* p, double beta) {
+  if (!p || beta == 0) return combine(1, q);
+  using Wide = WidePerSample<S>;
+  const Gram<Wide> g = gram(q, *p);
+  return turned(q, *p, g, Wide(g.qq * 0 + 1), Wide(g.qq * 0 + beta), orthogonal_part(g));
 }
 
 }  // namespace lml

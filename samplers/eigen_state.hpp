@@ -3,6 +3,7 @@
 #pragma once
 #include <algorithm>
 #include <cmath>
+#include <type_traits>
 #include <vector>
 
 #include "samplers/state.hpp"
@@ -51,10 +52,9 @@ namespace kernels {
 template <class T>
 inline T multiply_add(T a, T b, T c) {
 #ifdef __FMA__
-  return std::fma(a, b, c);
-#else
-  return a * b + c;
+  if constexpr (std::is_floating_point_v<T>) return std::fma(a, b, c);
 #endif
+  return a * b + c;
 }
 
 // Sum of f(j) for j < d: sixteen running sums, then their sum in order.
@@ -129,13 +129,13 @@ struct StateTraits<Rows<T>> {
       for (; j + width <= d; j += width)
 #pragma omp simd
         for (Index k = 0; k < width; ++k) {
-          const double u = a[j + k], v = double(b[j + k]) - u;
+          const double u = double(a[j + k]), v = double(b[j + k]) - u;
           qq[k] = kernels::multiply_add(u, u, qq[k]);
           qd[k] = kernels::multiply_add(u, v, qd[k]);
           dd[k] = kernels::multiply_add(v, v, dd[k]);
         }
       for (Index k = 0; j + k < d; ++k) {
-        const double u = a[j + k], v = double(b[j + k]) - u;
+        const double u = double(a[j + k]), v = double(b[j + k]) - u;
         qq[k] = kernels::multiply_add(u, u, qq[k]);
         qd[k] = kernels::multiply_add(u, v, qd[k]);
         dd[k] = kernels::multiply_add(v, v, dd[k]);
@@ -172,15 +172,15 @@ struct StateTraits<Rows<T>> {
     Matrix out(x.rows(), x.cols());
     std::vector<T> size(static_cast<std::size_t>(x.cols()));
     for (Index i = 0; i < x.rows(); ++i) {
-      for (Index j = 0; j < x.cols(); ++j) size[std::size_t(j)] = std::abs(x(i, j));
+      for (Index j = 0; j < x.cols(); ++j) size[std::size_t(j)] = x(i, j) < 0 ? T(-x(i, j)) : x(i, j);
       const double rank = ratio * double(x.cols() - 1);
       const auto lower = std::size_t(rank);
       std::nth_element(size.begin(), size.begin() + std::ptrdiff_t(lower), size.end());
-      const double a = size[lower];
+      const double a = double(size[lower]);
       const double b =
           lower + 1 < size.size() ? double(*std::min_element(size.begin() + std::ptrdiff_t(lower) + 1, size.end())) : a;
       const T s = T(std::clamp(a + (rank - double(lower)) * (b - a), 1.0, most));
-      for (Index j = 0; j < x.cols(); ++j) out(i, j) = std::clamp(x(i, j), -s, s) / s;
+      for (Index j = 0; j < x.cols(); ++j) out(i, j) = std::clamp(x(i, j), T(-s), s) / s;
     }
     return out;
   }

@@ -3,6 +3,7 @@
 #pragma once
 #include <optional>
 #include <variant>
+#include <vector>
 
 #include "samplers/correction.hpp"
 #include "samplers/grid.hpp"
@@ -26,10 +27,13 @@ class Source {
 struct NoCorrection {};
 struct LmlPrinted : LmlParameters {};
 struct LmlStable : LmlParameters {};
+struct LmlAdaptive {
+  std::vector<double> beta;  // of each call
+};
 /// Put on eps before any solver, whose history then holds corrected answers; what is remembered is uncorrected. Solvers
 /// of rectified flow ask for the velocity, and it is put on that: on eps it would move the velocity by 1/alpha times as
 /// much, without bound at t = 1 (and the published flow scheduler corrects the velocity).
-using Correction = std::variant<NoCorrection, LmlPrinted, LmlStable>;
+using Correction = std::variant<NoCorrection, LmlPrinted, LmlStable, LmlAdaptive>;
 
 /// What becomes of a predicted x_0.
 struct Clipping {
@@ -89,9 +93,11 @@ class Model {
     remembered_.emplace(std::move(q));
     return out;
   }
-  S corrected(const S& q) const {
+  S corrected(const S& q) const {  // of the call just counted
     const S* p = remembered_ ? &*remembered_ : nullptr;
     if (const auto* l = std::get_if<LmlPrinted>(&correction_)) return lml_printed(q, p, *l);
+    if (const auto* l = std::get_if<LmlAdaptive>(&correction_))
+      return lml_adaptive(q, p, l->beta.at(std::size_t(calls_ - 1)));
     return lml_stable(q, p, std::get<LmlStable>(correction_));
   }
   Source<S>* source_;
