@@ -37,7 +37,8 @@ class PerRow {
   friend PerRow operator-(const PerRow& a) { return PerRow(Array(-a.v_)); }
   friend PerRow abs(const PerRow& a) { return PerRow(Array(a.v_.abs())); }
   friend PerRow sqrt(PerRow a) {
-    for (Index i = 0; i < a.v_.size(); ++i) a.v_[i] = std::sqrt(a.v_[i]);
+    using std::sqrt;
+    for (Index i = 0; i < a.v_.size(); ++i) a.v_[i] = sqrt(a.v_[i]);
     return a;
   }
 

@@ -1,6 +1,6 @@
 #include "dynamics/random.hpp"
 #include "paper_checks/checks/algorithm1.hpp"
-#include "paper_checks/checks/sampling_common.hpp"
+#include "paper_checks/checks/algorithm1_common.hpp"
 #include "samplers/fisher_source.hpp"
 
 namespace lml::checks {
@@ -21,7 +21,7 @@ Grid even_grid(Index steps, double most, double least) {
 Points starts(const Target& target, Index n) { return Random(31, 1).normals(0, 0, n, target.dim()); }
 
 double error(const Sampler& sampler, ExactSource& source, const Points& start, const Points& exact) {
-  return std::sqrt(mean(squared_distance(end_of<Points>(sampler, source, start), exact)).value);
+  return std::sqrt(distances(end_of<Points>(sampler, source, start), exact).squaredNorm() / double(start.rows()));
 }
 
 }  // namespace
@@ -136,7 +136,7 @@ Errors errors(const Case& c) {
   const Grid grid = uniform_grid(c.steps);
   const Points start = starts(c.target.target, d > 100 ? 64 : 256);
   const Points exact = flow(c.target.target, grid.front().from, grid.back().to, start, 160);
-  const auto distance = [&](const Points& x) -> Vec { return squared_distance(x, exact).array().log() / 2; };
+  const auto distance = [&](const Points& x) -> Vec { return distances(x, exact).array().log(); };
   const auto with = [&](const Stepper& stepper, const Correction& correction = {}) {
     return distance(end_of<Points>({stepper, grid, correction}, source, start));
   };

@@ -2,7 +2,7 @@
 
 #include "dynamics/random.hpp"
 #include "paper_checks/checks/algorithm1.hpp"
-#include "paper_checks/checks/sampling_common.hpp"
+#include "paper_checks/checks/algorithm1_common.hpp"
 
 namespace lml::checks {
 namespace {
@@ -139,7 +139,7 @@ class Measuring : public Source<Rows<float>> {
 };
 
 double median_distance(const Points& a, const Points& b) {
-  Vec v = squared_distance(a, b).cwiseSqrt();
+  Vec v = distances(a, b);
   std::nth_element(v.begin(), v.begin() + v.size() / 2, v.end());
   return v[v.size() / 2];
 }
