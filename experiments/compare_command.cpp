@@ -38,6 +38,9 @@ Query read_query(const Document& document) {
   const Object spec = Reader(document).object({"target", "schedule", "samplers", "steps", "lml", "samples", "start"});
   Query q{read_target(spec.at("target")), {}, {}, 0};
   const Reader schedule = spec.at("schedule");
+  const Schedule noise = read_schedule(schedule);
+  if (!std::holds_alternative<DiscreteSchedule>(noise) && !std::holds_alternative<Edm>(noise))
+    schedule.fail("must be discrete, or edm: a number of steps alone places none on it");
   std::vector<Index> steps;
   for (const Reader& r : spec.at("steps").items()) {
     const Index n = r.integer(1, 1'000'000);

@@ -275,6 +275,8 @@ TEST_F(Compare, EveryMistakeIsNamedByItsPlace) {
        {{{"samplers", R"([{"name":"ddim"},{"name":"ddim","eta":1}])"}}, "/samplers/1: draws noise at its steps"},
        {{{"lml", R"([{"form":"stable","kappa":2,"lambda":1}])"}}, "/lml/0/kappa: must lie in [0, 1]"},
        {{{"lml", R"({"form":"stable","kappa":1,"lambda":1})"}}, "/lml: must be a list"},
+       {{{"schedule", R"({"name":"vp_sde"})"}}, "/schedule: must be discrete, or edm"},
+       {{{"schedule", R"({"name":"edm"})"}}, "/samplers/0/timesteps: is missing"},
        {{{"samples", "1"}}, "/samples: must lie in 2.."},
        {{{"samples", ""}}, "/samples: is missing"},
        {{{"start", "[[1,2],[2,1]]"}}, "/samples: samples or start, never both"},
