@@ -119,9 +119,8 @@ Points from_chains(const Sampler& sampler, ExactSource& source, const Points& st
   std::vector<Points> states(sampler.grid.size(), x);
   for (std::size_t k = 0; k < levels.size(); ++k) {
     if (at_level[k].empty()) continue;
-    Sampler rest = sampler;
+    Sampler rest = begun_at(sampler, k);
     rest.chain.reset();
-    rest.grid.erase(rest.grid.begin(), rest.grid.begin() + std::ptrdiff_t(k));
     BlockCalls mine;
     const Points end = of_these(at_level[k], [&] {
       return plain(

@@ -1,5 +1,6 @@
 // The registry of steppers: any of them, for any state.
 #pragma once
+#include <algorithm>
 #include <optional>
 #include <type_traits>
 #include <variant>
@@ -37,6 +38,25 @@ struct Sampler {
 
   Index steps() const { return Index(grid.size()) + (chain ? chain->steps : 0); }
 };
+
+/// The sampler begun at step k of its grid, with nothing remembered.
+inline Sampler begun_at(Sampler sampler, std::size_t k) {
+  const auto first = [&](auto& list) {
+    list.erase(list.begin(), list.begin() + std::ptrdiff_t(std::min(k, list.size())));
+  };
+  first(sampler.grid);
+  if (auto* s = std::get_if<Pndm>(&sampler.stepper)) {
+    first(s->middles);
+    if (k > 0) s->pair.reset();
+  }
+  if (auto* s = std::get_if<UniPc>(&sampler.stepper)) {
+    for (Index& i : s->uncorrected) i -= Index(k);
+    std::erase_if(s->uncorrected, [](Index i) { return i < 0; });
+  }
+  if (auto* s = std::get_if<Euler>(&sampler.stepper)) first(s->churn.raised);
+  if (auto* s = std::get_if<Heun>(&sampler.stepper)) first(s->churn.raised);
+  return sampler;
+}
 
 /// Whether it asks for noise.
 inline bool is_stochastic(const Stepper& stepper) {

@@ -108,6 +108,37 @@ TEST(LangevinGibbs, EachSampleIsTheSameInAnyBatch) {
   EXPECT_EQ(all.trajectory[8].middleRows(4000, 500), some.trajectory[8]);
 }
 
+// What a stepper keeps for each step of its grid moves along: a run that begins at step k is the rest of the whole run,
+// where nothing is remembered from step to step.
+TEST(LangevinGibbs, ADenoiserBegunInsideItsGridIsTheRestOfIt) {
+  std::vector<Node> nodes;
+  for (double s : karras_levels(0.05, 2, 6)) nodes.push_back({s, 1, s});
+  Sampler whole{Heun{}, chain(nodes, {0, 1, 0.02})};
+  Pndm every_step;
+  Churn churn;
+  for (const Interval& step : whole.grid) {
+    const double middle = (step.from.sigma + step.to.sigma) / 2, raised = 1.1 * step.from.sigma;
+    every_step.middles.push_back({{middle, 1, middle}, {middle, 1, middle}});
+    churn.raised.push_back({raised, 1, raised});
+  }
+  ExactSource source(two_points());
+  const auto noise = [](std::size_t shift) {
+    return [=](Index step, int) { return Points::Constant(2, 1, std::sin(double(step) + double(shift))).eval(); };
+  };
+  for (const Stepper& stepper : {Stepper(every_step), Stepper(Euler{churn}), Stepper(Heun{churn})}) {
+    whole.stepper = stepper;
+    Model<Points> model(source);
+    lml::Run<Points> rest{Points{{0.3}, {-0.8}}, 2}, begun{rest.x};
+    const auto here = noise(0), there = noise(2);
+    const auto nothing = [](const lml::Run<Points>&) {};
+    advance(whole, model, here, rest, nothing);
+    advance(begun_at(whole, 2), model, there, begun, nothing);
+    EXPECT_EQ(rest.x, begun.x);
+  }
+  whole.stepper = UniPc{.uncorrected = {0, 2, 5}};
+  EXPECT_EQ(std::get<UniPc>(begun_at(whole, 2).stepper).uncorrected, (std::vector<Index>{0, 3}));
+}
+
 // Six steps of the chain, then at most 5 of Heun on three levels (2 + 2 + 1), 3 or 1 from the lower levels.
 TEST(LangevinGibbs, CountsTheCallsOfTheLongestSampleAndTheMean) {
   ExactSource source(two_points());
