@@ -6,7 +6,7 @@
 
 #include "declared.hpp"
 #include "dynamics/random.hpp"
-#include "exact_flow.hpp"
+#include "reference_flow.hpp"
 
 namespace lml {
 namespace {

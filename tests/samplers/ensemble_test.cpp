@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 #include <omp.h>
 
-#include "exact_flow.hpp"
+#include "reference_flow.hpp"
 
 namespace lml {
 namespace {

@@ -1,7 +1,7 @@
 // What orders do not show: evaluations, diffusers' own schedule of iPNDM, and which methods are one.
 #include <gtest/gtest.h>
 
-#include "exact_flow.hpp"
+#include "reference_flow.hpp"
 #include "samplers/sampler.hpp"
 
 namespace lml {

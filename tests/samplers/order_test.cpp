@@ -9,7 +9,7 @@
 #include <gtest/gtest.h>
 
 #include "declared.hpp"
-#include "exact_flow.hpp"
+#include "reference_flow.hpp"
 
 namespace lml {
 namespace {

@@ -1,7 +1,7 @@
 // What costs the third-order singlestep solvers an order (order_test.cpp measures where they have it).
 #include <gtest/gtest.h>
 
-#include "exact_flow.hpp"
+#include "reference_flow.hpp"
 #include "samplers/run.hpp"
 #include "samplers/steppers/dpm_singlestep.hpp"
 
