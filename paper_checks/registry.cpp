@@ -163,6 +163,7 @@ const std::map<std::string, Check>& registry() {
       {"table1-dpm-jump", dpm_jump},
       {"table1-dpm-jump-column", dpm_jump_column},
       {"table1-dpm-jump-everywhere", dpm_jump_everywhere},
+      {"table1-dpm-jump-real-data", dpm_jump_real_data},
       {"table1-dpm-jump-plusplus", dpm_jump_plus_plus},
       // Algorithm 1
       {"alg1-kappa-zero", alg1_kappa_zero},

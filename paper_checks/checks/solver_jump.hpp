@@ -8,6 +8,7 @@ namespace lml::checks {
 
 Evidence dpm_jump(const Context&);
 Evidence dpm_jump_everywhere(const Context&);
+Evidence dpm_jump_real_data(const Context&);
 Evidence dpm_jump_plus_plus(const Context&);
 
 }  // namespace lml::checks
