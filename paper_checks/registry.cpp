@@ -153,6 +153,7 @@ const std::map<std::string, Check>& registry() {
       {"fig9-lambda-float32", fig9_lambda_float32},
       {"fig10-kappa", fig10_kappa},
       {"fig10-kappa-paper", fig10_kappa_paper},
+      {"fig10-kappa-data", fig10_kappa_data},
       {"fig10-kappa-float32", fig10_kappa_float32},
       // The paper's tables
       {"tables-best", tables_best},

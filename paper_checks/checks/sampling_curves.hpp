@@ -10,6 +10,7 @@ Evidence fig9_lambda_float32(const Context&);
 Evidence fig10_kappa(const Context&);
 Evidence fig10_kappa_paper(const Context&);
 Evidence fig10_kappa_float32(const Context&);
+Evidence fig10_kappa_data(const Context&);
 Evidence monotone(const Context&);
 Evidence monotone_paper(const Context&);
 Evidence monotone_float32(const Context&);
