@@ -148,12 +148,14 @@ std::string headed_table(const std::vector<std::vector<std::string>>& rows) {
 
 std::string readable(const Query& q, const Json& runs) {
   std::vector<std::vector<std::string>> rows{{"", "steps", "nfe", "error", "standard error", "median"}};
-  std::string last;
+  std::string sampler, correction;
   for (const Json& r : runs) {
-    const std::string name =
-        r["label"].get<std::string>() + (r["lml"].is_null() ? "" : ", " + r["correction"].get<std::string>());
-    if (name != last) rows.push_back({name});
-    last = name;
+    const bool other = r["label"].get<std::string>() != sampler;
+    if (other) rows.push_back({sampler = r["label"].get<std::string>()});
+    if (other || r["correction"].get<std::string>() != correction) {
+      correction = r["correction"].get<std::string>();
+      rows.push_back({"  correction: " + correction});
+    }
     rows.push_back({"", dump(r["steps"]), dump(r["nfe"]), brief(r["error"].get<double>()),
                     brief(r["standard_error"].get<double>()), brief(r["median"].get<double>())});
   }
