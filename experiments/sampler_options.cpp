@@ -18,6 +18,12 @@ struct Setting {
   std::optional<Index> steps = std::nullopt;  // in place of the sampler's own
 };
 
+std::string form_of(const Reader& lml) {
+  return lml.object({"form", "kappa", "lambda"})
+      .at("form")
+      .one_of({"printed", "stable", "increment", "adaptive", "exact_fisher"});
+}
+
 /// The object `sampler`, its schedule, and the questions that most samplers ask of them.
 class Options {
  public:
@@ -126,14 +132,25 @@ class Options {
   }
   std::string form() const {
     if (!setting_->lml) return "none";
-    return setting_->lml->object({"form", "kappa", "lambda"}).at("form").one_of({"printed", "stable", "increment"});
+    return form_of(*setting_->lml);
   }
   bool increment() const { return form() == "increment"; }
-  Correction correction() const {
+  Correction correction(const Sampler& sampler) const {
     const std::string name = form();
     if (name == "printed") return LmlPrinted{lml()};
     if (name == "stable") return LmlStable{lml()};
-    return NoCorrection{};
+    if (name != "adaptive") return NoCorrection{};
+    setting_->lml->object({"form"});
+    if (!calls_once_a_step(sampler.stepper))
+      setting_->lml->fail_below("/form", "adaptive is for samplers that call the model once a step");
+    return LmlAdaptive{second_order_betas(sampler.grid)};
+  }
+  /// The damping of the exact Fisher, where that is the form.
+  std::optional<double> fisher() const {
+    if (form() != "exact_fisher") return std::nullopt;
+    const Reader lambda = setting_->lml->object({"form", "lambda"}).at("lambda");
+    if (!(lambda.number() > 0)) lambda.fail("must be > 0, is " + digits(lambda.number()));
+    return lambda.number();
   }
   [[noreturn]] void refuse_increment() const {
     setting_->lml->fail_below(
@@ -509,7 +526,8 @@ Sampler build(const Registration& chosen, const Reader& reader, const std::vecto
   Sampler out = chosen.make(options);
   if (out.grid.front().from.alpha == 0 && !starts_at_noise_alone(out.stepper))
     options.fail("timesteps", "begins where alpha = 0, which only euler, heun and ddpm can");
-  out.correction = options.correction();
+  out.correction = options.correction(out);
+  out.fisher = options.fisher();
   out.clipping = read_clipping(options);
   return out;
 }
@@ -522,8 +540,9 @@ Sampler build_dlg(const Object& o, const std::vector<std::string_view>& any, con
   const Reader name = apart ? denoiser->object(any).at("name") : denoiser ? *denoiser : o.at("name");
   const Registration& chosen = denoiser ? find_sampler(name) : *registered("heun");
   if (!chosen.make) name.fail("must be another sampler");
-  if (setting.lml && setting.lml->object({"form", "kappa", "lambda"}).at("form").string() == "increment")
-    setting.lml->fail_below("/form", "increment exists for no dlg");
+  if (setting.lml)
+    for (const char* form : {"increment", "adaptive"})
+      if (form_of(*setting.lml) == form) setting.lml->fail_below("/form", std::string(form) + " exists for no dlg");
   Sampler out = apart ? build(chosen, *denoiser, {}, setting) : build(chosen, reader, dlg_keys, setting);
   if (is_stochastic(out.stepper)) name.fail("must be deterministic as a denoiser");
   if (out.grid.front().from.alpha == 0) name.fail("needs a start with alpha > 0 as a denoiser");

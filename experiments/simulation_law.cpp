@@ -29,13 +29,17 @@ double positive(const Reader& number) {
   return v;
 }
 
-Simulation read_simulation(const Object& spec, const Metric& metric) {
+Simulation read_simulation(const Object& spec, const Metric& metric, Calculus calculus) {
   Simulation s;
   if (const auto integrator = spec.find("integrator")) {
     s.integrator = integrator->one_of({"euler_maruyama", "heun", "weak2", "metropolis", "ula", "mala", "baoab"});
     const bool reads_metric = s.integrator != "ula" && s.integrator != "mala" && s.integrator != "baoab";
     if (!reads_metric && metric.spec().curvature != Curvature::identity)
       integrator->fail("is for the identity only; euler_maruyama, heun, weak2 and metropolis take any metric");
+    const bool constant =
+        metric.spec().curvature == Curvature::identity || metric.spec().curvature == Curvature::constant;
+    if (s.integrator == "metropolis" && calculus != Calculus::corrected && !constant)
+      integrator->fail("keeps the target whatever the drift: its calculus is corrected");
   }
   s.step = positive(spec.at("step"));
   s.particles = spec.at("particles").integer(2, 1'000'000'000'000);
@@ -132,7 +136,7 @@ Existence existence_of(const Metric& metric, Calculus calculus) {
 
 int simulate_stationary(const Common& common, const Document& document, const Object& spec, const Metric& metric,
                         Calculus calculus) {
-  const Simulation s = read_simulation(spec, metric);
+  const Simulation s = read_simulation(spec, metric, calculus);
   const Langevin law{metric, calculus};
   const bool exact = s.integrator == "metropolis" || s.integrator == "mala";
   const Target& target = metric.marginal().target();

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "dynamics/normal_stream.hpp"
+#include "samplers/fisher_source.hpp"
 #include "theory/parallel.hpp"
 
 namespace lml {
@@ -35,7 +36,7 @@ struct BlockNoise {
 // Remembers where the model was called.
 class Recorder : public Source<Points> {
  public:
-  explicit Recorder(ExactSource& source) : source_(&source) {}
+  explicit Recorder(Source<Points>& source) : source_(&source) {}
   Points epsilon(const Points& x, const Node& at) override {
     calls.push_back(at);
     return source_->epsilon(x, at);
@@ -51,7 +52,7 @@ class Recorder : public Source<Points> {
   std::vector<Node> calls;
 
  private:
-  ExactSource* source_;
+  Source<Points>* source_;
 };
 
 std::string at_step(std::uint64_t sample, const char* what, Index step) {
@@ -90,7 +91,8 @@ struct BlockCalls {
 template <class After>
 Points plain(const Sampler& sampler, ExactSource& source, Points start, BlockNoise noise, const After& after,
              BlockCalls& calls) {
-  Recorder recorder(source);
+  FisherSource damped(source, sampler.fisher.value_or(0));
+  Recorder recorder(sampler.fisher ? static_cast<Source<Points>&>(damped) : static_cast<Source<Points>&>(source));
   Model<Points> model(recorder, sampler.correction, sampler.clipping);
   Run<Points> run{std::move(start)};
   advance(sampler, model, noise, run, [&](const Run<Points>& r) { after(r.x, r.step); });

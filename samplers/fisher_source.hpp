@@ -7,17 +7,23 @@
 // it converges, but to another law. Costs O(d^3) a sample.
 #pragma once
 #include <Eigen/Cholesky>
+#include <stdexcept>
 #include <string>
 
 #include "samplers/exact_source.hpp"
 
 namespace lml {
 
+class NotPositive : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
 class FisherSource : public Source<Points> {
  public:
   FisherSource(ExactSource& exact, double damping) : exact_(&exact), damping_(damping) {}
 
-  /// Throws BadInput where F + (c/sigma^2) I is not positive definite, naming c and the node.
+  /// Throws NotPositive where F + (c/sigma^2) I is not positive definite.
   Points epsilon(const Points& x, const Node& at) override {
     const Marginal& law = exact_->law(at);
     Points out(x.rows(), x.cols());
@@ -27,8 +33,9 @@ class FisherSource : public Source<Points> {
       metric.diagonal().array() += damping_ / (at.sigma * at.sigma);
       const Eigen::LLT<Mat> factor(metric);
       if (factor.info() != Eigen::Success)
-        throw BadInput("/lml/lambda", "is too small: F + (lambda/sigma^2) I is not positive definite at sigma = " +
-                                          std::to_string(at.sigma));
+        throw NotPositive(
+            "F + (lambda/sigma^2) I is not positive definite at a sample, at sigma = " + std::to_string(at.sigma) +
+            " with lambda = " + std::to_string(damping_) + ": take a larger lambda");
       const Vec eps = local.epsilon(), v = factor.solve(eps);
       const double size = v.norm();
       out.row(i) = (size > 0 ? Vec(v * (eps.norm() / size)) : eps).transpose();

@@ -165,4 +165,11 @@ Grid ddim_grid(const DiscreteSchedule& schedule, const std::vector<double>& time
   return out;
 }
 
+std::vector<double> second_order_betas(const Grid& grid) {
+  std::vector<double> out(grid.size(), 0.0);
+  const auto length = [&](std::size_t i) { return noise_level(grid[i].from) - noise_level(grid[i].to); };
+  for (std::size_t i = 1; i < grid.size(); ++i) out[i] = length(i) / (2 * length(i - 1));
+  return out;
+}
+
 }  // namespace lml

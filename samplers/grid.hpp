@@ -62,4 +62,8 @@ Grid chain(const std::vector<Node>& nodes, const Node& end);
 /// DDIM's own: from t to t - N//steps, to `end` where that is negative.
 Grid ddim_grid(const DiscreteSchedule& schedule, const std::vector<double>& timesteps, Index stride, const Node& end);
 
+/// The beta with which eps + beta (eps - that of the step before) makes DDIM a method of order 2 (Adams-Bashforth in
+/// sigma/alpha): half the ratio of a step to the one before; 0 in the first.
+std::vector<double> second_order_betas(const Grid& grid);
+
 }  // namespace lml

@@ -35,6 +35,7 @@ struct Sampler {
   Correction correction = {};
   Clipping clipping = {};
   std::optional<LangevinGibbs> chain = {};  // before it; exact targets only
+  std::optional<double> fisher = {};        // eps damped by the exact Fisher (fisher_source.hpp); exact targets only
 
   Index steps() const { return Index(grid.size()) + (chain ? chain->steps : 0); }
 };
@@ -66,6 +67,17 @@ inline bool is_stochastic(const Stepper& stepper) {
         if constexpr (std::is_same_v<T, Ddim>) return s.eta > 0;
         if constexpr (std::is_same_v<T, Euler> || std::is_same_v<T, Heun>) return !s.churn.raised.empty();
         return std::is_same_v<T, Ddpm> || std::is_same_v<T, SdeDpmSolver> || std::is_same_v<T, SdeDpmSolverPlusPlus>;
+      },
+      stepper);
+}
+
+/// Whether the model is called once a step, so that a correction can be addressed by the step.
+inline bool calls_once_a_step(const Stepper& stepper) {
+  return std::visit(
+      [](const auto& s) {
+        using T = std::decay_t<decltype(s)>;
+        if constexpr (std::is_same_v<T, Pndm>) return s.middles.empty();
+        return !std::is_same_v<T, Heun> && !std::is_same_v<T, FlowHeun>;
       },
       stepper);
 }

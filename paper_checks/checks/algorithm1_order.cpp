@@ -72,15 +72,6 @@ Evidence alg1_multistep_order(const Context&) {
 
 namespace {
 
-// beta that makes DDIM's second order where d eps/dl is orthogonal to eps: half the ratio of successive steps in
-// sigma/alpha.
-std::vector<double> second_order_betas(const Grid& grid) {
-  std::vector<double> out(grid.size(), 0.0);
-  const auto length = [&](std::size_t i) { return noise_level(grid[i].from) - noise_level(grid[i].to); };
-  for (std::size_t i = 1; i < grid.size(); ++i) out[i] = length(i) / (2 * length(i - 1));
-  return out;
-}
-
 struct Case {
   Named target;
   Index steps;
@@ -163,7 +154,7 @@ Errors errors(const Case& c) {
         Model<Points> model(fisher);
         Vec e = distance(sample(grid, Ddim{}, model, noise, start));
         if (out.fisher.size() == 0 || e.mean() < out.fisher.mean()) out.fisher = std::move(e);
-      } catch (const BadInput&) {
+      } catch (const NotPositive&) {
         // indefinite somewhere: a larger damping is next
       }
   }

@@ -113,6 +113,8 @@ TEST(Simulation, MistakesAreNamedByTheirPlace) {
   EXPECT_EQ(refusal({"burn_in=4"}), "--set: /burn_in: must be >= 0 and below time");
   EXPECT_EQ(refusal({"integrator=ula", R"(metric={"curvature":"rank_one","damping":1})"}),
             "--set: /integrator: is for the identity only; euler_maruyama, heun, weak2 and metropolis take any metric");
+  EXPECT_EQ(refusal({"integrator=metropolis", R"(metric={"curvature":"rank_one","damping":1})"}),
+            "--set: /integrator: keeps the target whatever the drift: its calculus is corrected");
   EXPECT_EQ(refusal({"integrator=leapfrog"}).rfind("--set: /integrator: ", 0), 0u);
   EXPECT_EQ(refusal({"method=generator"}), "--set: /step: goes with the method simulation only");
 }
