@@ -7,6 +7,7 @@
 #include <new>
 
 #include "experiments/bench_dynamics.hpp"
+#include "experiments/bench_samplers.hpp"
 #include "experiments/bench_score.hpp"
 #include "experiments/check_command.hpp"
 #include "experiments/command.hpp"
@@ -34,6 +35,7 @@ constexpr const char* welcome =
     "  lml plot RESULT        the figure of a result: compare, converge, stationary\n"
     "  lml bench score        speed, beside peers and this machine's limit\n"
     "  lml bench dynamics     what a step of a simulation costs, beside peers\n"
+    "  lml bench samplers     what a step of a sampler costs, beside peers\n"
     "\n"
     "A first try:\n"
     "  lml bound --set target=two_points --set alpha=0.9 --set sigma=0.5 \\\n"
@@ -230,6 +232,16 @@ int main(int argc, char** argv) {
                            "beside JAX and blackjax; the first time installs them (0.7 GB) under build/peers-dynamics");
   add_common(*bench_dynamics, o);
   bench_dynamics->callback([&] { run = [&] { return lml::bench_dynamics_command(o.common, dynamics_options); }; });
+
+  lml::BenchSamplers samplers_options;
+  CLI::App* bench_samplers = bench->add_subcommand("samplers", "what a step of a diffusion sampler costs");
+  bench_samplers->footer("Example:\n  lml bench samplers --peers --out results/bench");
+  bench_samplers->add_flag("--quick", samplers_options.quick, "fewer samples and shorter repeats");
+  bench_samplers->add_flag("--peers", samplers_options.peers,
+                           "beside diffusers, numpy and JAX; the first time installs them (5 GB) under "
+                           "build/peers-samplers");
+  add_common(*bench_samplers, o);
+  bench_samplers->callback([&] { run = [&] { return lml::bench_samplers_command(o.common, samplers_options); }; });
 
   lml::PlotOptions plot_options;
   CLI::App* plot = app.add_subcommand("plot", "the figure of a result of lml compare, converge or stationary");

@@ -11,6 +11,7 @@
 #include "paper_checks/checks/proposition1.hpp"
 #include "paper_checks/checks/proposition2.hpp"
 #include "paper_checks/checks/remark2.hpp"
+#include "paper_checks/checks/sampler_cost.hpp"
 #include "paper_checks/checks/sampling_curves.hpp"
 #include "paper_checks/checks/solver_jump.hpp"
 #include "paper_checks/checks/winners_curse.hpp"
@@ -183,6 +184,8 @@ const std::map<std::string, Check>& registry() {
       {"secD4-better-adaptive", better_adaptive},
       {"secD4-better-rank-two", better_rank_two},
       {"secD4-better-fisher", better_fisher},
+      // Table 5
+      {"table5-cost", correction_cost},
   };
   return checks;
 }

@@ -6,6 +6,7 @@
 // = q where kappa = 0 or nothing is remembered, and L(-q; -p) = -L(q; p).
 #pragma once
 #include <cmath>
+#include <utility>
 
 #include "samplers/state.hpp"
 
@@ -29,55 +30,73 @@ S lml_printed(const S& q, const S* p, LmlParameters l) {
   return multiply(scale, v);
 }
 
-/// ||q|| times the direction of (along) q - (across) e, e the part of p - q orthogonal to q: q turned away from p in
-/// their plane by the angle of tangent across ||e||/(along ||q||). One pass for the three inner products, one for the
-/// result.
-template <State S>
-S turned(const S& q, const S& p, const Gram<WidePerSample<S>>& g, const WidePerSample<S>& along,
-         const WidePerSample<S>& across, const WidePerSample<S>& ee) {
-  using Wide = WidePerSample<S>;
+// The corrections below turn q away from p in their plane: with e the part of p - q orthogonal to q, they are ||q||
+// times the direction of (along) q - (across) e, an angle of tangent across ||e||/(along ||q||). One pass for the three
+// inner products, one for the result L = a q + b (p - q). Wide: a number, or a number of each sample.
+
+/// (a, b), ee = ||e||^2.
+template <class Wide>
+std::pair<Wide, Wide> turned(const Gram<Wide>& g, const Wide& along, const Wide& across, const Wide& ee) {
+  using std::sqrt;
   const Wide tiny = g.qq * 0 + 1e-300;
   const Wide scale = sqrt(g.qq / (along * along * g.qq + across * across * ee + tiny));
-  return extrapolate(Wide(scale * (along + across * g.qd / (g.qq + tiny))), q, Wide(-(scale * across)), p);
+  return {Wide(scale * (along + across * g.qd / (g.qq + tiny))), Wide(-(scale * across))};
 }
 
 /// ||e||^2, at least 0.
 template <class Wide>
 Wide orthogonal_part(const Gram<Wide>& g) {
+  using std::abs;
   const Wide tiny = g.qq * 0 + 1e-300;
   const Wide raw =
       g.dd - g.qd / (g.qq + tiny) * g.qd - g.dd * 2e-15;  // 9 roundings: what cancellation may leave of nothing
   return (raw + abs(raw)) / 2;
 }
 
-/// The same in exact arithmetic, without the cancellation. With d = p - q and its part e orthogonal to q,
-///
-///   v (lambda' + ||m||^2) = (lambda' + kappa^2 ||e||^2) q - kappa (||q||^2 + kappa q.d) e,
-///
-/// one pass for the three inner products and one for the result. Relative error of a few roundings times
-///
-///   1 + t + min(t^2, ||d||^2/||e||^2),   t = (kappa ||q||^2/lambda') (||d||/||q||) (1 + kappa ||d||/||q||)
-///
-/// the last one in the length only, from the cancellation in ||e||^2 = ||d||^2 - (q.d)^2/||q||^2 where p and q are
-/// nearly parallel but not close. (Where that leaves no digit, e is taken to be 0: in one dimension L(q; p) = q.) Where
-/// q = 0, L = 0.
+// Algorithm 1 in exact arithmetic, without the cancellation. With d = p - q and its part e orthogonal to q,
+//
+//   v (lambda' + ||m||^2) = (lambda' + kappa^2 ||e||^2) q - kappa (||q||^2 + kappa q.d) e,
+//
+// one pass for the three inner products and one for the result. Relative error of a few roundings times
+//
+//   1 + t + min(t^2, ||d||^2/||e||^2),   t = (kappa ||q||^2/lambda') (||d||/||q||) (1 + kappa ||d||/||q||)
+//
+// the last one in the length only, from the cancellation in ||e||^2 = ||d||^2 - (q.d)^2/||q||^2 where p and q are
+// nearly parallel but not close. (Where that leaves no digit, e is taken to be 0: in one dimension L(q; p) = q.) Where
+// q = 0, L = 0.
+template <class Wide>
+std::pair<Wide, Wide> lml_coefficients(const Gram<Wide>& g, LmlParameters l) {
+  const Wide ee = orthogonal_part(g);
+  return turned(g, Wide(ee * (l.kappa * l.kappa) + l.lambda), Wide(l.kappa * (g.qq + l.kappa * g.qd)), ee);
+}
 template <State S>
 S lml_stable(const S& q, const S* p, LmlParameters l) {
   if (!p || l.kappa == 0) return combine(1, q);
-  using Wide = WidePerSample<S>;
-  const Gram<Wide> g = gram(q, *p);
-  const Wide ee = orthogonal_part(g);
-  return turned(q, *p, g, Wide(ee * (l.kappa * l.kappa) + l.lambda), Wide(l.kappa * (g.qq + l.kappa * g.qd)), ee);
+  const auto [a, b] = lml_coefficients(gram(q, *p), l);
+  return extrapolate(a, q, b, *p);
+}
+/// The same into the memory of p, which has no value afterwards.
+template <State S>
+S lml_stable_over(const S& q, S* p, LmlParameters l) {
+  if (!p || l.kappa == 0) return combine(1, q);
+  return extrapolate_over(q, *p, [l](const auto& g) { return lml_coefficients(g, l); });
+}
+/// c x + e L(q; p) likewise: beside c x + e q, one pass for the inner products and the reading of p.
+template <State S>
+S lml_stable_along_over(double c, const S& x, double e, const S& q, S* p, LmlParameters l) {
+  if (!p || l.kappa == 0) return combine(c, x, e, q);
+  return extrapolate_along_over(c, x, e, q, *p, [l](const auto& g) { return lml_coefficients(g, l); });
 }
 
 /// lambda' = kappa ||q||^2/beta in the limit of small kappa: q turned by the angle of tangent beta ||e||/||q||,
-/// whatever the size of q. To first order q - beta e. (Section D.4 of the paper asks for an adaptive lambda.)
+/// whatever the size of q. To first order q - beta e. (Section D.4 of the paper asks for an adaptive lambda.) Into the
+/// memory of p, which has no value afterwards.
 template <State S>
-S lml_adaptive(const S& q, const S* p, double beta) {
+S lml_adaptive_over(const S& q, S* p, double beta) {
   if (!p || beta == 0) return combine(1, q);
-  using Wide = WidePerSample<S>;
-  const Gram<Wide> g = gram(q, *p);
-  return turned(q, *p, g, Wide(g.qq * 0 + 1), Wide(g.qq * 0 + beta), orthogonal_part(g));
+  return extrapolate_over(q, *p, [beta]<class Wide>(const Gram<Wide>& g) {
+    return turned(g, Wide(g.qq * 0 + 1), Wide(g.qq * 0 + beta), orthogonal_part(g));
+  });
 }
 
 }  // namespace lml

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "samplers/state.hpp"
+#include "theory/kernels/lanes.hpp"
 #include "theory/types.hpp"
 
 namespace lml {
@@ -58,6 +59,53 @@ inline T multiply_add(T a, T b, T c) {
   return a * b + c;
 }
 
+inline Lanes multiply_add(const Lanes& a, const Lanes& b, const Lanes& c) {
+#ifdef __AVX512F__
+  return (Lanes)_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c);
+#else
+  return a * b + c;
+#endif
+}
+
+inline Lanes load(const double* x) { return *reinterpret_cast<const LooseLanes*>(x); }
+template <class T>
+inline Lanes load(const T* x) {
+  Lanes out;
+  for (int i = 0; i < lanes; ++i) out[i] = double(x[i]);
+  return out;
+}
+
+// N: a number, or eight of them.
+template <class N, class T>
+inline N fetch(const T* x) {
+  if constexpr (std::is_same_v<N, T>)
+    return *x;
+  else
+    return load(x);
+}
+template <class N>
+inline N all(double c) {
+  if constexpr (std::is_arithmetic_v<N> || std::is_class_v<N>)
+    return N(c);
+  else
+    return N{} + c;
+}
+
+inline void put(double x, double* to) { *to = x; }
+inline void put(const Lanes& x, double* to) { *reinterpret_cast<LooseLanes*>(to) = x; }
+
+// to[i] = f(i, N()), eight at a time where GCC would stop at four; `to` may be an array that f reads at i.
+template <class T, class F>
+inline void for_each(Index n, T* to, const F& f) {
+  Index i = 0;
+#ifdef __AVX512F__
+  if constexpr (std::is_same_v<T, double>)
+    for (; i + lanes <= n; i += lanes) put(f(i, Lanes()), to + i);
+#endif
+#pragma omp simd
+  for (Index j = i; j < n; ++j) to[j] = f(j, T());
+}
+
 // Sum of f(j) for j < d: sixteen running sums, then their sum in order.
 template <class Sum, class F>
 inline Sum ordered_sum(Index d, const F& f) {
@@ -73,13 +121,51 @@ inline Sum ordered_sum(Index d, const F& f) {
   return out;
 }
 
+// <q,q>, <q,p-q>, <p-q,p-q> in float64.
 template <class T>
-inline T linear(Index i, double c, const T* x) {
-  return T(c) * x[i];
+inline Gram<double> gram(Index d, const T* q, const T* p) {
+  constexpr int chains = 3;  // independent sums hide the latency of an addition
+  Lanes sum[3][chains] = {};
+  const auto add = [&](const Lanes& u, const Lanes& w, int i) {
+    const Lanes v = w - u;
+    sum[0][i] = multiply_add(u, u, sum[0][i]);
+    sum[1][i] = multiply_add(u, v, sum[1][i]);
+    sum[2][i] = multiply_add(v, v, sum[2][i]);
+  };
+  Index j = 0;
+  for (; j + chains * lanes <= d; j += chains * lanes)
+#pragma GCC unroll 3
+    for (int i = 0; i < chains; ++i) add(load(q + j + i * lanes), load(p + j + i * lanes), i);
+  for (; j < d; j += lanes) {
+    T u[lanes] = {}, w[lanes] = {};
+    std::copy_n(q + j, std::min<Index>(lanes, d - j), u);
+    std::copy_n(p + j, std::min<Index>(lanes, d - j), w);
+    add(load(u), load(w), 0);
+  }
+  double out[3] = {};
+  for (int k = 0; k < 3; ++k) {
+    const Lanes all = sum[k][0] + sum[k][1] + sum[k][2];
+    for (int i = 0; i < lanes; ++i) out[k] += all[i];
+  }
+  return {out[0], out[1], out[2]};
 }
-template <class T, class... Rest>
-inline T linear(Index i, double c, const T* x, Rest... rest) {
-  return multiply_add(T(c), x[i], linear(i, rest...));
+
+// a q + b (p - q) into `to`, which may be p.
+template <class T>
+inline void extrapolate(Index d, double a, const T* q, double b, const T* p, T* to) {
+  for_each(d, to, [=]<class N>(Index j, N) {
+    const N x = fetch<N>(q + j);
+    return multiply_add(all<N>(a), x, all<N>(b) * (fetch<N>(p + j) - x));
+  });
+}
+
+template <class N, class T>
+inline N linear(Index i, double c, const T* x) {
+  return all<N>(c) * fetch<N>(x + i);
+}
+template <class N, class T, class... Rest>
+inline N linear(Index i, double c, const T* x, Rest... rest) {
+  return multiply_add(all<N>(c), fetch<N>(x + i), linear<N>(i, rest...));
 }
 
 template <class T>
@@ -100,14 +186,13 @@ struct StateTraits<Rows<T>> {
   template <class... Rest>
   static Matrix combine(double c, const Matrix& x, const Rest&... rest) {
     Matrix out(x.rows(), x.cols());
-    T* to = out.data();
-    const Index n = out.size();
-    // Pointers are taken before the loop, so that the compiler sees that none of them moves.
-    [&](const auto... terms) {
-#pragma omp simd
-      for (Index i = 0; i < n; ++i) to[i] = kernels::linear(i, terms...);
-    }(c, x.data(), kernels::data_of(rest)...);
+    combine_into(out.data(), out.size(), c, x.data(), kernels::data_of(rest)...);
     return out;
+  }
+  template <class... Rest>
+  static Matrix combine_over(Matrix& spent, double c, const Matrix& x, const Rest&... rest) {
+    combine_into(spent.data(), spent.size(), c, x.data(), kernels::data_of(rest)...);
+    return std::move(spent);
   }
 
   static PerSample inner(const Matrix& x, const Matrix& y) {
@@ -120,46 +205,47 @@ struct StateTraits<Rows<T>> {
   }
 
   static Gram<Wide> gram(const Matrix& q, const Matrix& p) {
-    const Index n = q.rows(), d = q.cols();
+    const Index n = q.rows();
     Gram<Wide> out{Wide(n), Wide(n), Wide(n)};
-    constexpr Index width = 8;
     for (Index i = 0; i < n; ++i) {
-      const T *a = q.data() + i * d, *b = p.data() + i * d;
-      double qq[width] = {}, qd[width] = {}, dd[width] = {};
-      Index j = 0;
-      for (; j + width <= d; j += width)
-#pragma omp simd
-        for (Index k = 0; k < width; ++k) {
-          const double u = double(a[j + k]), v = double(b[j + k]) - u;
-          qq[k] = kernels::multiply_add(u, u, qq[k]);
-          qd[k] = kernels::multiply_add(u, v, qd[k]);
-          dd[k] = kernels::multiply_add(v, v, dd[k]);
-        }
-      for (Index k = 0; j + k < d; ++k) {
-        const double u = double(a[j + k]), v = double(b[j + k]) - u;
-        qq[k] = kernels::multiply_add(u, u, qq[k]);
-        qd[k] = kernels::multiply_add(u, v, qd[k]);
-        dd[k] = kernels::multiply_add(v, v, dd[k]);
-      }
-      out.qq[i] = out.qd[i] = out.dd[i] = 0;
-      for (Index k = 0; k < width; ++k) {
-        out.qq[i] += qq[k];
-        out.qd[i] += qd[k];
-        out.dd[i] += dd[k];
-      }
+      const Gram<double> g = gram_of(q, p, i);
+      out.qq[i] = g.qq, out.qd[i] = g.qd, out.dd[i] = g.dd;
     }
     return out;
   }
 
   static Matrix extrapolate(const Wide& a, const Matrix& q, const Wide& b, const Matrix& p) {
     Matrix out(q.rows(), q.cols());
-    for (Index i = 0; i < q.rows(); ++i) {
-      const T u = T(a[i]), v = T(b[i]), *x = q.data() + i * q.cols(), *y = p.data() + i * q.cols();
-      T* to = out.data() + i * q.cols();
-#pragma omp simd
-      for (Index j = 0; j < q.cols(); ++j) to[j] = kernels::multiply_add(u, x[j], v * (y[j] - x[j]));
-    }
+    const Index d = q.cols();
+    for (Index i = 0; i < q.rows(); ++i)
+      kernels::extrapolate(d, a[i], q.data() + i * d, b[i], p.data() + i * d, out.data() + i * d);
     return out;
+  }
+  template <class F>
+  static Matrix extrapolate_over(const Matrix& q, Matrix& p, const F& f) {
+    const Index d = q.cols();
+    for (Index i = 0; i < q.rows(); ++i) {
+      const auto [a, b] = f(gram_of(q, p, i));
+      kernels::extrapolate(d, a, q.data() + i * d, b, p.data() + i * d, p.data() + i * d);
+    }
+    return std::move(p);
+  }
+  template <class F>
+  static Matrix extrapolate_along_over(double c, const Matrix& x, double e, const Matrix& q, Matrix& p, const F& f) {
+    const Index d = q.cols();
+    for (Index i = 0; i < q.rows(); ++i) {
+      const auto [a, b] = f(gram_of(q, p, i));
+      const double u = e * a, v = e * b;
+      const T *z = x.data() + i * d, *s = q.data() + i * d;
+      T* to = p.data() + i * d;
+      kernels::for_each(d, to, [=]<class N>(Index j, N) {
+        using kernels::all, kernels::fetch, kernels::multiply_add;
+        const N y = fetch<N>(s + j);
+        const N extrapolated = multiply_add(all<N>(u), y, all<N>(v) * (fetch<N>(to + j) - y));
+        return multiply_add(all<N>(c), fetch<N>(z + j), extrapolated);
+      });
+    }
+    return std::move(p);
   }
 
   static Matrix multiply(const PerSample& a, const Matrix& q) {
@@ -187,6 +273,16 @@ struct StateTraits<Rows<T>> {
   }
 
   static Matrix clamped(const Matrix& x, double c) { return x.cwiseMax(T(-c)).cwiseMin(T(c)); }
+
+ private:
+  // Pointers, so that the compiler sees that none of them moves. `to` may be one of them.
+  template <class... Terms>
+  static void combine_into(T* to, Index n, Terms... terms) {
+    kernels::for_each(n, to, [=]<class N>(Index i, N) { return kernels::linear<N>(i, terms...); });
+  }
+  static Gram<double> gram_of(const Matrix& q, const Matrix& p, Index i) {
+    return kernels::gram(q.cols(), q.data() + i * q.cols(), p.data() + i * q.cols());
+  }
 };
 
 static_assert(State<Rows<double>> && State<Rows<float>>);

@@ -9,6 +9,7 @@
 
 #include "dynamics/normal_stream.hpp"
 #include "samplers/fisher_source.hpp"
+#include "theory/kernels/mixture.hpp"
 #include "theory/parallel.hpp"
 
 namespace lml {
@@ -18,9 +19,19 @@ namespace {
 constexpr std::uint64_t start_stream = 0x5374617274, step_stream = 0x53746570;
 constexpr std::uint64_t stages = 16;  // draws that one step may ask for
 
-Points normals(const NormalStream& stream, std::uint64_t first, std::uint64_t step, Index n, Index d) {
+// N(0, I) for samples first, ..., first + n - 1. `wide`: on all threads.
+Points normals(const NormalStream& stream, std::uint64_t first, std::uint64_t step, Index n, Index d, bool wide) {
+  constexpr Index group = 32;  // what NormalStream::normals makes at once
   Points out(n, d);
-  parallel_for(n, false, [&](Index i) { out.row(i) = stream.normal(first + std::uint64_t(i), step, d).transpose(); });
+  const Index groups = (n + group - 1) / group, task = std::max<Index>(1, 65536 / (group * d));
+  parallel_for((groups + task - 1) / task, wide, [&](Index t) {
+    const kernels::Buffer z = kernels::buffer((d + 1) / 2 * 2 * group);
+    for (Index i = t * task * group; i < std::min(n, (t + 1) * task * group); i += group) {
+      stream.normals(first + std::uint64_t(i), step, d, z.get());
+      const Index count = std::min(group, n - i);
+      out.middleRows(i, count) = Eigen::Map<const Mat>(z.get(), group, d).topRows(count);
+    }
+  });
   return out;
 }
 
@@ -29,7 +40,7 @@ struct BlockNoise {
   std::uint64_t first;
   Index n, d;
   Points operator()(Index step, int stage) const {
-    return normals(*stream, first, std::uint64_t(step) * stages + std::uint64_t(stage), n, d);
+    return normals(*stream, first, std::uint64_t(step) * stages + std::uint64_t(stage), n, d, false);
   }
 };
 
@@ -48,6 +59,10 @@ class Recorder : public Source<Points> {
   Points velocity(const Points& x, const Node& at) override {
     calls.push_back(at);
     return source_->velocity(x, at);
+  }
+  Points along(double c, const Points& x, double e, const Node& at) override {
+    calls.push_back(at);
+    return source_->along(c, x, e, at);
   }
   std::vector<Node> calls;
 
@@ -147,7 +162,7 @@ Index block_rows(const Target& target) {
 }
 
 Points noise_starts(double deviation, Index n, Index d, const SamplePlan& plan) {
-  return deviation * normals(NormalStream(plan.seed, start_stream), plan.first, 0, n, d);
+  return deviation * normals(NormalStream(plan.seed, start_stream), plan.first, 0, n, d, true);
 }
 
 SampleSet sample(const Sampler& sampler, ExactSource& source, const Points& start, const SamplePlan& plan) {

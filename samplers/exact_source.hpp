@@ -8,7 +8,7 @@
 
 #include "samplers/eigen_state.hpp"
 #include "samplers/model.hpp"
-#include "theory/marginal.hpp"
+#include "theory/along_score.hpp"
 
 namespace lml {
 
@@ -20,7 +20,10 @@ class ExactSource : public Source<Points>, public Source<Rows<float>> {
   Points epsilon(const Points& x, const Node& at) override { return law(at).epsilon(x); }
   Points data(const Points& x, const Node& at) override {
     if (at.alpha == 0) return target_.mean().transpose().replicate(x.rows(), 1);
-    return combine(1 / at.alpha, x, at.sigma * at.sigma / at.alpha, law(at).score(x));
+    return along_score(law(at), 1 / at.alpha, x, at.sigma * at.sigma / at.alpha);
+  }
+  Points along(double c, const Points& x, double e, const Node& at) override {
+    return along_score(law(at), c, x, -e * at.sigma);
   }
   /// Near alpha = 0 from x_0, since (x - sigma eps)/alpha loses all its digits there.
   Points velocity(const Points& x, const Node& at) override {
@@ -41,6 +44,7 @@ class ExactSource : public Source<Points>, public Source<Rows<float>> {
   Rows<float> velocity(const Rows<float>& x, const Node& at) override {
     return velocity(Points(x.cast<double>()), at).cast<float>();
   }
+  using Source<Rows<float>>::along;
 
   const Marginal& law(const Node& at) {
     const std::lock_guard lock(mutex_);

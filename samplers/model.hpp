@@ -22,6 +22,11 @@ class Source {
     const S eps = epsilon(x, at);
     return combine((at.alpha + at.sigma) / at.alpha, eps, -1 / at.alpha, x);
   }
+  /// c x + e eps, for callers who need no eps beside it: an exact target has it at the cost of eps.
+  virtual S along(double c, const S& x, double e, const Node& at) {
+    S eps = epsilon(x, at);
+    return combine_over(&eps, c, x, e, eps);
+  }
 };
 
 struct NoCorrection {};
@@ -52,7 +57,8 @@ class Model {
   /// eps, corrected; where x_0 is clipped, as it follows from the clipped one (DPM-Solver's way).
   S epsilon(const S& x, const Node& at) {
     if (!clips()) return plain_epsilon(x, at);
-    return combine(1 / at.sigma, x, -at.alpha / at.sigma, data(x, at));
+    S x0 = data(x, at);
+    return combine_over(&x0, 1 / at.sigma, x, -at.alpha / at.sigma, x0);
   }
   /// eps, corrected, whatever becomes of x_0 (DDIM's way).
   S plain_epsilon(const S& x, const Node& at) {
@@ -67,11 +73,23 @@ class Model {
     const double sum = at.alpha + at.sigma;
     return combine(1 / at.sigma, x, -sum / at.sigma, clipped(combine(1 / sum, x, -at.sigma / sum, v)));
   }
+  /// c x + e plain_epsilon, where nothing else is made of it.
+  S along(double c, const S& x, double e, const Node& at) {
+    ++calls_;
+    if (!corrects() || leaves_as_is()) return source_->along(c, x, e, at);
+    S q = source_->epsilon(x, at);
+    S out = corrected_along(c, x, e, q);
+    remembered_.emplace(std::move(q));
+    return out;
+  }
   /// x_0, clipped.
   S data(const S& x, const Node& at) {
-    if (corrects()) return clipped(combine(1 / at.alpha, x, -at.sigma / at.alpha, plain_epsilon(x, at)));
-    ++calls_;
-    return clipped(source_->data(x, at));
+    if (!corrects()) {
+      ++calls_;
+      return clipped(source_->data(x, at));
+    }
+    S eps = plain_epsilon(x, at);
+    return clipped(combine_over(&eps, 1 / at.alpha, x, -at.sigma / at.alpha, eps));
   }
   S clipped(S x0) const {
     if (clipping_.threshold > 0) return dynamic_threshold(x0, clipping_.threshold, clipping_.most);
@@ -87,18 +105,30 @@ class Model {
 
  private:
   bool corrects() const { return !std::holds_alternative<NoCorrection>(correction_); }
+  // L(q; p) = q whatever p is, to the last bit.
+  bool leaves_as_is() const {
+    const auto* l = std::get_if<LmlStable>(&correction_);
+    return l && l->kappa == 0;
+  }
   S answer(S q) {
     if (!corrects()) return q;
     S out = corrected(q);
     remembered_.emplace(std::move(q));
     return out;
   }
-  S corrected(const S& q) const {  // of the call just counted
-    const S* p = remembered_ ? &*remembered_ : nullptr;
-    if (const auto* l = std::get_if<LmlPrinted>(&correction_)) return lml_printed(q, p, *l);
+  // These may write over what is remembered: q takes its place. Of the call just counted.
+  S corrected(const S& q) {
+    S* p = remembered_ ? &*remembered_ : nullptr;
+    if (const auto* l = std::get_if<LmlPrinted>(&correction_)) return lml_printed<S>(q, p, *l);
     if (const auto* l = std::get_if<LmlAdaptive>(&correction_))
-      return lml_adaptive(q, p, l->beta.at(std::size_t(calls_ - 1)));
-    return lml_stable(q, p, std::get<LmlStable>(correction_));
+      return lml_adaptive_over(q, p, l->beta.at(std::size_t(calls_ - 1)));
+    return lml_stable_over(q, p, std::get<LmlStable>(correction_));
+  }
+  S corrected_along(double c, const S& x, double e, const S& q) {
+    S* p = remembered_ ? &*remembered_ : nullptr;
+    if (const auto* l = std::get_if<LmlStable>(&correction_)) return lml_stable_along_over(c, x, e, q, p, *l);
+    S eps = corrected(q);
+    return combine_over(&eps, c, x, e, eps);
   }
   Source<S>* source_;
   Correction correction_;

@@ -13,30 +13,30 @@ enum class Parameterisation { epsilon, sample, v, velocity, score };
 
 /// eps out of a model's output at x.
 template <State S>
-S epsilon_of(Parameterisation kind, const S& output, const S& x, const Node& at) {
+S epsilon_of(Parameterisation kind, S output, const S& x, const Node& at) {
   const double a = at.alpha, s = at.sigma;
   switch (kind) {
-    case Parameterisation::epsilon: return combine(1, output);
-    case Parameterisation::sample: return combine(1 / s, x, -a / s, output);
-    case Parameterisation::v: return combine(s / (a * a + s * s), x, a / (a * a + s * s), output);
-    case Parameterisation::velocity: return combine(1 / (a + s), x, a / (a + s), output);
+    case Parameterisation::epsilon: return output;
+    case Parameterisation::sample: return combine_over(&output, 1 / s, x, -a / s, output);
+    case Parameterisation::v: return combine_over(&output, s / (a * a + s * s), x, a / (a * a + s * s), output);
+    case Parameterisation::velocity: return combine_over(&output, 1 / (a + s), x, a / (a + s), output);
     case Parameterisation::score: break;
   }
-  return combine(-s, output);
+  return combine_over(&output, -s, output);
 }
 
 /// x_0 out of a model's output at x.
 template <State S>
-S data_of(Parameterisation kind, const S& output, const S& x, const Node& at) {
+S data_of(Parameterisation kind, S output, const S& x, const Node& at) {
   const double a = at.alpha, s = at.sigma;
   switch (kind) {
-    case Parameterisation::epsilon: return combine(1 / a, x, -s / a, output);
-    case Parameterisation::sample: return combine(1, output);
-    case Parameterisation::v: return combine(a / (a * a + s * s), x, -s / (a * a + s * s), output);
-    case Parameterisation::velocity: return combine(1 / (a + s), x, -s / (a + s), output);
+    case Parameterisation::epsilon: return combine_over(&output, 1 / a, x, -s / a, output);
+    case Parameterisation::sample: return output;
+    case Parameterisation::v: return combine_over(&output, a / (a * a + s * s), x, -s / (a * a + s * s), output);
+    case Parameterisation::velocity: return combine_over(&output, 1 / (a + s), x, -s / (a + s), output);
     case Parameterisation::score: break;
   }
-  return combine(1 / a, x, s * s / a, output);
+  return combine_over(&output, 1 / a, x, s * s / a, output);
 }
 
 }  // namespace lml

@@ -12,7 +12,7 @@ namespace lml {
 
 /// Of a state type: PerSample, numbers a sample with arithmetic, `sqrt` and `abs`, in the state's own precision; Wide,
 /// the same in float64; and the functions below by the same names. `combine` may be left out where S has + and scalar
-/// *.
+/// *; so may those that end in `_over`, with which a type says that it can reuse memory.
 template <class S>
 struct StateTraits;
 template <class S>
@@ -29,6 +29,15 @@ S combine(double c, const S& x, const Rest&... rest) {
     return S(c * x);
   else
     return S(S(c * x) + combine(rest...));
+}
+
+/// The same into the memory of `spent`, a state that will not be read again (one of x, y, ..., or another; null: none)
+/// and has no value afterwards. So a step needs no memory beside that of the states it drops.
+template <class S, class... Rest>
+S combine_over(S* spent, double c, const S& x, const Rest&... rest) {
+  if constexpr (requires { StateTraits<S>::combine_over(*spent, c, x, rest...); })
+    if (spent) return StateTraits<S>::combine_over(*spent, c, x, rest...);
+  return combine(c, x, rest...);
 }
 
 /// <x_i, y_i> of each sample i, in the state's own precision.
@@ -51,6 +60,28 @@ Gram<WidePerSample<S>> gram(const S& q, const S& p) {
 template <class S>
 S extrapolate(const WidePerSample<S>& a, const S& q, const WidePerSample<S>& b, const S& p) {
   return StateTraits<S>::extrapolate(a, q, b, p);
+}
+
+/// The same with (a, b) = f(gram(q, p)), into the memory of p, which has no value afterwards. f takes a Gram of numbers
+/// or of Wide, so that a type can do a sample at a time.
+template <class S, class F>
+S extrapolate_over(const S& q, S& p, const F& f) {
+  if constexpr (requires { StateTraits<S>::extrapolate_over(q, p, f); }) {
+    return StateTraits<S>::extrapolate_over(q, p, f);
+  } else {
+    const auto [a, b] = f(gram(q, p));
+    return extrapolate(a, q, b, p);
+  }
+}
+/// c x + e (that), in one pass where the type can.
+template <class S, class F>
+S extrapolate_along_over(double c, const S& x, double e, const S& q, S& p, const F& f) {
+  if constexpr (requires { StateTraits<S>::extrapolate_along_over(c, x, e, q, p, f); }) {
+    return StateTraits<S>::extrapolate_along_over(c, x, e, q, p, f);
+  } else {
+    S eps = extrapolate_over(q, p, f);
+    return combine_over(&eps, c, x, e, eps);
+  }
 }
 
 /// a_i q_i

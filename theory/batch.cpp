@@ -23,6 +23,7 @@
 #include <string>
 #include <vector>
 
+#include "theory/along_score.hpp"
 #include "theory/kernels/mixture.hpp"
 
 namespace lml {
@@ -72,13 +73,12 @@ void with_width(int width, F&& f) {
   f(std::integral_constant<int, 1>());
 }
 
-std::vector<Place> places(Index first, Index count) {
-  std::vector<Place> out;
+template <class F>
+void for_places(Index first, Index count, F&& f) {
   for (Index i = 0; i < count; i += 4 * lanes) {
     const Index n = std::min<Index>(4 * lanes, count - i);
-    out.push_back({first + i, n, n > 2 * lanes ? 4 : n > lanes ? 2 : 1});
+    f(Place{first + i, n, n > 2 * lanes ? 4 : n > lanes ? 2 : 1});
   }
-  return out;
 }
 
 std::vector<Tile> make_tiles(Index d, std::size_t n) {
@@ -87,11 +87,94 @@ std::vector<Tile> make_tiles(Index d, std::size_t n) {
   return out;
 }
 
-// One call: n points in, their scores [n x d] or log densities [n] out.
+// c x + e s in place of the score s.
+struct Along {
+  double c = 0, e = 1;
+  bool plain() const { return c == 0 && e == 1; }
+  Lanes of(const Lanes& score, const Lanes& x) const { return score * e + c * x; }
+};
+
+// add_block, and what becomes of the score, for isotropic components in the plane that all lie in one block: weights
+// are used as they are made, and the exponentials of two groups of points hide each other's latency. total and top.
+template <int P>
+void plane(const Plan& plan, const Scratch& s, Along along, Tile& tile) {
+  constexpr int H = std::min(P, 2);
+  const double *c = s.block.c.get(), *constant = plan.log_constant.data(), *precision = plan.p.data();
+  const Index n = plan.size, stride = plan.p.size() == 1 ? 0 : 1;
+  double* q = s.q.get();
+  for (int from = 0; from < P; from += H) {
+    Lanes x[H], y[H], top[H], sum[H], total_x[H], total_y[H];
+#pragma GCC unroll 2
+    for (int h = 0; h < H; ++h) {
+      x[h] = at(tile.x.get(), from + h);
+      y[h] = at(tile.x.get(), P + from + h);
+      top[h] = Lanes{} + lowest;
+      sum[h] = total_x[h] = total_y[h] = Lanes{};
+    }
+    for (Index k = 0; k < n; ++k) {
+      const double half_p = 0.5 * precision[k * stride];
+#pragma GCC unroll 2
+      for (int h = 0; h < H; ++h) {
+        const Lanes dx = c[2 * k] - x[h], dy = c[2 * k + 1] - y[h];
+        const Lanes logit = constant[k] - (dx * dx + dy * dy) * half_p;
+        top[h] = logit > top[h] ? logit : top[h];
+        at(q, int(k) * H + h) = logit;
+      }
+    }
+    for (Index k = 0; k < n; ++k) {
+      const double p = precision[k * stride];
+#pragma GCC unroll 2
+      for (int h = 0; h < H; ++h) {
+        Lanes r;
+        kernels::exp_nonpositive(at(q, int(k) * H + h) - top[h], r);
+        sum[h] += r;
+        r *= p;
+        total_x[h] += r * (c[2 * k] - x[h]);
+        total_y[h] += r * (c[2 * k + 1] - y[h]);
+      }
+    }
+#pragma GCC unroll 2
+    for (int h = 0; h < H; ++h) {
+      const Lanes scale = 1.0 / sum[h];
+      at(tile.top.get(), from + h) = top[h];
+      at(tile.total.get(), from + h) = along.of(total_x[h] * scale, x[h]);
+      at(tile.total.get(), P + from + h) = along.of(total_y[h] * scale, y[h]);
+    }
+  }
+}
+
+template <int P>
+LML_INLINE void load_plane(const PointsRef& points, Index first, Index count, double* x) {
+  if (count < P * lanes || points.outerStride() != 2) return load_points<P>(points, first, count, x);
+  const double* from = points.data() + 2 * first;
+  for (int p = 0; p < P; ++p, from += 2 * lanes) {
+    Lanes a = *reinterpret_cast<const LooseLanes*>(from), b = *reinterpret_cast<const LooseLanes*>(from + lanes);
+    kernels::unzip(a, b);
+    at(x, p) = a;
+    at(x, P + p) = b;
+  }
+}
+
+template <int P, bool stream>
+LML_INLINE void store_plane(const Tile& tile, Index count, double* to) {
+  for (int p = 0; p < P && p * lanes < count; ++p, to += 2 * lanes) {
+    Lanes pair[2] = {at(tile.total.get(), p), at(tile.total.get(), P + p)};
+    kernels::zip(pair[0], pair[1]);
+    if (count >= (p + 1) * lanes) {
+      kernels::store<stream>(pair[0], to);
+      kernels::store<stream>(pair[1], to + lanes);
+    } else {
+      std::copy_n(reinterpret_cast<const double*>(pair), 2 * (count - p * lanes), to);
+    }
+  }
+}
+
+// One call: n points in, their scores [n x d] (or what `along` makes of them) or log densities [n] out.
 template <Kind kind, bool want_score>
 class Batch {
  public:
-  Batch(const Plan& plan, const PointsRef& x, double* out) : plan_(plan), x_(x), out_(out), first_bad_(x.rows()) {
+  Batch(const Plan& plan, const PointsRef& x, Along along, double* out)
+      : plan_(plan), x_(x), along_(along), out_(out), first_bad_(x.rows()) {
     // Past the caches if the output would not stay there anyway.
     stream_ = want_score && double(x.size()) * sizeof(double) > 4e6 &&
               reinterpret_cast<std::uintptr_t>(out) % 64 == 0 && (plan.d % lanes == 0 || plan.d == 2);
@@ -112,8 +195,14 @@ class Batch {
  private:
   Index tasks() const { return (x_.rows() + task_points - 1) / task_points; }
   Index ranges() const { return (plan_.size + range_size - 1) / range_size; }
+  template <class F>
+  void for_task_places(Index task, F&& f) const {
+    for_places(task * task_points, std::min(task_points, x_.rows() - task * task_points), f);
+  }
   std::vector<Place> task_places(Index task) const {
-    return places(task * task_points, std::min(task_points, x_.rows() - task * task_points));
+    std::vector<Place> out;
+    for_task_places(task, [&](const Place& place) { out.push_back(place); });
+    return out;
   }
 
   // The components fit the cache: packed once a thread; tiles come and go, the next one's points on their way
@@ -126,12 +215,21 @@ class Batch {
       Tile tile(plan_.d, 4 * lanes);
 #pragma omp for schedule(dynamic, 4)
       for (Index task = 0; task < tasks(); ++task)
-        for (const Place& place : task_places(task)) {
-          load(place, tile);
+        for_task_places(task, [&](const Place& place) {
           prefetch(place.first + place.count);
-          add(place, scratch, tile);
-          store(place, tile);
-        }
+          if (want_score && kind == Kind::isotropic && plan_.d == 2) {
+            with_width(place.width, [&](auto width) {
+              constexpr int P = decltype(width)::value;
+              load_plane<P>(x_, place.first, place.count, tile.x.get());
+              plane<P>(plan_, scratch, along_, tile);
+            });
+            store_in_plane(place, tile);
+          } else {
+            load(place, tile);
+            add(place, scratch, tile);
+            store(place, tile);
+          }
+        });
     }
   }
 
@@ -194,7 +292,8 @@ class Batch {
   }
   void prefetch(Index first) const {
     const Index to = std::min(first + 4 * lanes, x_.rows());
-    for (Index i = first; i < to; ++i)
+    const Index rows = plan_.d < lanes ? lanes / plan_.d : 1;  // that share a line of the cache
+    for (Index i = first; i < to; i += rows)
       for (Index j = 0; j < plan_.d; j += lanes) __builtin_prefetch(x_.data() + i * x_.outerStride() + j);
   }
   void add(const Place& place, const Scratch& scratch, Tile& tile) const {
@@ -204,13 +303,46 @@ class Batch {
   void merge_into(const Place& place, const Tile& part, Tile& tile) const {
     with_width(place.width, [&](auto width) { merge<decltype(width)::value, want_score>(plan_.d, part, tile); });
   }
-  void store(const Place& place, const Tile& tile) {
-    for (Index i = 0; i < place.count; ++i)
+  // total <- c x + e total/sum, sum <- 1
+  template <int P>
+  void go_along(Tile& tile) const {
+    for (int p = 0; p < P; ++p) {
+      const Lanes scale = 1.0 / at(tile.sum.get(), p);
+      for (Index j = 0; j < plan_.d; ++j) {
+        Lanes& to = at(&tile.total[std::size_t(j * P * lanes)], p);
+        to = along_.of(to * scale, at(&tile.x[std::size_t(j * P * lanes)], p));
+      }
+      at(tile.sum.get(), p) = Lanes{} + 1.0;
+    }
+  }
+  void note_bad(const Place& place, const Tile& tile) {
+    Lanes least = at(tile.top.get(), 0);
+    for (int p = 1; p < place.width; ++p) {
+      const Lanes& top = at(tile.top.get(), p);
+      least = top < least ? top : least;
+    }
+    bool good = true;
+    for (int i = 0; i < lanes; ++i) good = good && least[i] > lowest;
+    for (Index i = 0; i < place.count && !good; ++i)
       if (!(tile.top[std::size_t(i)] > lowest)) note_bad(place.first + i);
+  }
+  void store_in_plane(const Place& place, const Tile& tile) {
+    note_bad(place, tile);
+    with_width(place.width, [&](auto width) {
+      constexpr int P = decltype(width)::value;
+      if (stream_)
+        store_plane<P, true>(tile, place.count, out_ + 2 * place.first);
+      else
+        store_plane<P, false>(tile, place.count, out_ + 2 * place.first);
+    });
+  }
+  void store(const Place& place, Tile& tile) {
+    note_bad(place, tile);
     if constexpr (want_score) {
       double* to = out_ + place.first * plan_.d;
       with_width(place.width, [&](auto width) {
         constexpr int P = decltype(width)::value;
+        if (!along_.plain()) go_along<P>(tile);
         if (stream_)
           store_score<P, true>(tile, place.count, to, plan_.d);
         else
@@ -230,6 +362,7 @@ class Batch {
 
   const Plan& plan_;
   const PointsRef& x_;
+  Along along_;
   double* out_;
   bool stream_ = false, threads_ = false;
   std::atomic<Index> first_bad_;
@@ -390,15 +523,15 @@ void require_none_bad(Index bad, const PointsRef& x) {
 }
 
 template <bool want_score>
-void evaluate(const Marginal& marginal, const PointsRef& x, double* out) {
+void evaluate(const Marginal& marginal, const PointsRef& x, Along along, double* out) {
   require_width(marginal, x);
   if (x.rows() == 0) return;
   const Plan plan(marginal);
   Index bad = x.rows();
   switch (plan.kind) {
-    case Kind::isotropic: bad = Batch<Kind::isotropic, want_score>(plan, x, out).run(); break;
-    case Kind::diagonal: bad = Batch<Kind::diagonal, want_score>(plan, x, out).run(); break;
-    case Kind::full: bad = Batch<Kind::full, want_score>(plan, x, out).run(); break;
+    case Kind::isotropic: bad = Batch<Kind::isotropic, want_score>(plan, x, along, out).run(); break;
+    case Kind::diagonal: bad = Batch<Kind::diagonal, want_score>(plan, x, along, out).run(); break;
+    case Kind::full: bad = Batch<Kind::full, want_score>(plan, x, along, out).run(); break;
   }
   require_none_bad(bad, x);
 }
@@ -415,24 +548,22 @@ void ask_for_large_pages([[maybe_unused]] Points& m) {
 
 }  // namespace
 
-Points Marginal::score(const PointsRef& x) const {
+Points along_score(const Marginal& p, double c, const PointsRef& x, double e) {
   Points out(x.rows(), x.cols());
   ask_for_large_pages(out);
-  evaluate<true>(*this, x, out.data());
+  evaluate<true>(p, x, {c, e}, out.data());
   return out;
 }
+
+Points Marginal::score(const PointsRef& x) const { return along_score(*this, 0, x, 1); }
 
 Vec Marginal::log_density(const PointsRef& x) const {
   Vec out(x.rows());
-  evaluate<false>(*this, x, out.data());
+  evaluate<false>(*this, x, {}, out.data());
   return out;
 }
 
-Points Marginal::epsilon(const PointsRef& x) const {
-  Points out = score(x);
-  out *= -time_.sigma;
-  return out;
-}
+Points Marginal::epsilon(const PointsRef& x) const { return along_score(*this, 0, x, -time_.sigma); }
 
 Points Marginal::hessian(const PointsRef& x) const {
   require_width(*this, x);

@@ -1,7 +1,8 @@
 """Makes a virtual environment of the peers that `lml bench` measures: setup_peers.py DIR SET.
 
 peers: numpy, PyTorch and JAX, pinned, for `lml bench score --peers`; peers-dynamics: JAX and blackjax, for `lml bench
-dynamics --peers`; peers-generator: fplanck, for its Fokker-Planck generators.
+dynamics --peers`; peers-generator: fplanck, for its Fokker-Planck generators; peers-samplers: diffusers, numpy and JAX, for `lml bench
+samplers --peers`.
 """
 
 import pathlib
@@ -32,10 +33,29 @@ PINNED = {
         "optax==0.2.8",
         "scipy==1.17.1",
     ],
+    "peers-samplers": [
+        "numpy==2.4.6",
+        "jax==0.10.2",
+        "jaxlib==0.10.2",
+        "torch==2.11.0",
+        "diffusers==0.42.1",
+        "huggingface_hub==2.4.0",
+        "safetensors==0.8.0",
+        "importlib_metadata==10.2.0",
+        "filelock==4.3.1",
+        "regex==2026.11.19",
+        "requests==2.34.2",
+        "pillow==13.0.0",
+        "typing-extensions==4.16.0",
+        "sympy==1.14.0",
+        "networkx==3.6.1",
+        "jinja2==3.1.6",
+        "fsspec==2026.9.0",
+        "mpmath==1.3.0",
+    ],
     "peers-generator": ["numpy==2.4.6", "scipy==1.17.1", "fplanck==0.2.2"],
 }
-SIZES = {"peers-generator": "0.2 GB", "peers": "5 GB", "peers-dynamics": "0.7 GB"}
-
+SIZES = {"peers-generator": "0.2 GB", "peers": "5 GB", "peers-dynamics": "0.7 GB", "peers-samplers": "5 GB"}
 
 
 def main() -> int:

@@ -20,13 +20,19 @@ struct Ddim {
     const double ratio = from.alpha / to.alpha;
     const double s = eta * (to.sigma / from.sigma) * std::sqrt(1 - ratio * ratio);
     const double direction = std::sqrt(to.sigma * to.sigma - s * s);
-    const S eps = model.plain_epsilon(x, from);
     const double keep = to.alpha / from.alpha;
-    S next = model.clips() ? combine(to.alpha, model.clipped(combine(1 / from.alpha, x, -from.sigma / from.alpha, eps)),
-                                     direction, eps)
-                           : combine(keep, x, direction - keep * from.sigma, eps);
-    if (s > 0) next = combine(1, next, s, noise(i, 0));
+    S next = model.clips() ? clipped(from, to, direction, x, model)
+                           : model.along(keep, x, direction - keep * from.sigma, from);
+    if (s > 0) next = combine_over(&next, 1, next, s, noise(i, 0));
     return {std::move(next), {}};
+  }
+
+ private:
+  template <State S, class Model>
+  static S clipped(const Node& from, const Node& to, double direction, const S& x, Model& model) {
+    S eps = model.plain_epsilon(x, from);
+    const S x0 = model.clipped(combine(1 / from.alpha, x, -from.sigma / from.alpha, eps));
+    return combine_over(&eps, to.alpha, x0, direction, eps);
   }
 };
 

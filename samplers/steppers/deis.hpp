@@ -23,8 +23,10 @@ struct Deis : DpmOrders {
   Stepped<S> step(const Grid& grid, Index i, const S& x, Memory<S> memory, Model& model, Noise&) const {
     const int k = at(grid, i);
     S eps = model.epsilon(x, grid[std::size_t(i)].from);
-    S next = dpm_step(multistep_weights(deis_terms, grid, i, k, SolverType::heun), k, x, eps, memory);
-    return {std::move(next), remember(std::move(eps), std::move(memory), std::size_t(order - 1))};
+    const std::size_t most = std::size_t(order - 1);
+    S next = dpm_step(spent(eps, memory, most), multistep_weights(deis_terms, grid, i, k, SolverType::heun), k, x, eps,
+                      memory);
+    return {std::move(next), remember(std::move(eps), std::move(memory), most)};
   }
 };
 

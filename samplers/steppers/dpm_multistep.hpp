@@ -17,11 +17,17 @@ S dpm_increment(const DpmWeights& w, int order, const S& m0, const Memory<S>& m)
   if (order == 2) return combine(w.m[0], m0, w.m[1], m[0]);
   return combine(w.m[0], m0, w.m[1], m[0], w.m[2], m[1]);
 }
+/// Into the memory of `spent`.
+template <State S>
+S dpm_step(S* spent, const DpmWeights& w, int order, const S& x, const S& m0, const Memory<S>& m) {
+  if (order == 1) return combine_over(spent, w.keep, x, w.m[0], m0);
+  if (order == 2) return combine_over(spent, w.keep, x, w.m[0], m0, w.m[1], m[0]);
+  return combine_over(spent, w.keep, x, w.m[0], m0, w.m[1], m[0], w.m[2], m[1]);
+}
+
 template <State S>
 S dpm_step(const DpmWeights& w, int order, const S& x, const S& m0, const Memory<S>& m) {
-  if (order == 1) return combine(w.keep, x, w.m[0], m0);
-  if (order == 2) return combine(w.keep, x, w.m[0], m0, w.m[1], m[0]);
-  return combine(w.keep, x, w.m[0], m0, w.m[1], m[0], w.m[2], m[1]);
+  return dpm_step<S>(nullptr, w, order, x, m0, m);
 }
 
 struct DpmSolver : DpmOrders {
@@ -30,9 +36,14 @@ struct DpmSolver : DpmOrders {
   template <State S, class Model, class Noise>
   Stepped<S> step(const Grid& grid, Index i, const S& x, Memory<S> memory, Model& model, Noise&) const {
     const int k = at(grid, i);
+    if (order == 1 && !model.clips()) {
+      const DpmWeights w = dpm_weights(grid, i, 1, type);
+      return {model.along(w.keep, x, w.m[0], grid[std::size_t(i)].from), {}};
+    }
     S eps = model.epsilon(x, grid[std::size_t(i)].from);
-    S next = dpm_step(dpm_weights(grid, i, k, type), k, x, eps, memory);
-    return {std::move(next), remember(std::move(eps), std::move(memory), std::size_t(order - 1))};
+    const std::size_t most = std::size_t(order - 1);
+    S next = dpm_step(spent(eps, memory, most), dpm_weights(grid, i, k, type), k, x, eps, memory);
+    return {std::move(next), remember(std::move(eps), std::move(memory), most)};
   }
 };
 
@@ -43,8 +54,9 @@ struct DpmSolverPlusPlus : DpmOrders {
   Stepped<S> step(const Grid& grid, Index i, const S& x, Memory<S> memory, Model& model, Noise&) const {
     const int k = at(grid, i);
     S x0 = model.data(x, grid[std::size_t(i)].from);
-    S next = dpm_step(dpmpp_weights(grid, i, k, type), k, x, x0, memory);
-    return {std::move(next), remember(std::move(x0), std::move(memory), std::size_t(order - 1))};
+    const std::size_t most = std::size_t(order - 1);
+    S next = dpm_step(spent(x0, memory, most), dpmpp_weights(grid, i, k, type), k, x, x0, memory);
+    return {std::move(next), remember(std::move(x0), std::move(memory), most)};
   }
 };
 

@@ -35,4 +35,12 @@ Memory<S> remember(S newest, Memory<S> memory, std::size_t most) {
   return out;
 }
 
+/// The state that remember(newest, memory, most) drops, whose memory the new state may take over (combine_over); null
+/// if none.
+template <State S>
+S* spent(S& newest, Memory<S>& memory, std::size_t most) {
+  if (most == 0) return &newest;
+  return memory.size() >= most ? &memory[most - 1] : nullptr;
+}
+
 }  // namespace lml
