@@ -25,7 +25,7 @@ struct OutputFile {
 /// nothing is left, not even the folder if it was made here. Throws UsageError.
 void write_files(const std::filesystem::path& folder, const std::vector<OutputFile>& files);
 
-/// RFC 4180 without quoting: a line of names, then a line a row, after its label if there are any; `inf` as such, an
+/// RFC 4180: a line of names, then a line a row, after its label if there are any; `inf` as such, an
 /// empty field for NaN.
 std::string csv(const std::vector<std::string>& columns, const std::vector<std::vector<double>>& rows,
                 const std::vector<std::string>& labels = {});

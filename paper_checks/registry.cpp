@@ -175,6 +175,7 @@ const std::map<std::string, Check>& registry() {
       {"alg1-best-beta-gain", alg1_best_beta_gain},
       {"alg1-best-beta-paper", alg1_best_beta_paper},
       {"alg1-float32", alg1_float32},
+      {"alg1-float32-real", alg1_float32_real},
       {"alg1-noise", alg1_noise},
       {"alg1-increment", alg1_increment},
       {"alg1-increment-dpm", alg1_increment_dpm},

@@ -22,12 +22,12 @@ struct LmlParameters {
 template <State S>
 S lml_printed(const S& q, const S* p, LmlParameters l) {
   const S m = p ? combine(l.kappa, *p, 1 - l.kappa, q) : combine(1, q);
-  const PerSample<S> mq = inner(m, q), mm = inner(m, m), qq = inner(q, q);
+  const PerSample<S> mq = lml::inner(m, q), mm = lml::inner(m, m), qq = lml::inner(q, q);
   const PerSample<S> share = mq / (mm + l.lambda);
-  const S v = combine(1, q, -1, multiply(share, m));
-  const PerSample<S> vv = inner(v, v);
+  const S v = combine(1, q, -1, lml::multiply(share, m));
+  const PerSample<S> vv = lml::inner(v, v);
   const PerSample<S> scale = sqrt(qq) / sqrt(vv);
-  return multiply(scale, v);
+  return lml::multiply(scale, v);
 }
 
 // The corrections below turn q away from p in their plane: with e the part of p - q orthogonal to q, they are ||q||

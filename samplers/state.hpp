@@ -2,6 +2,9 @@
 // Eigen matrices (eigen_state.hpp) and tensors of LibTorch (torch/tensor_state.hpp); a stepper knows no more than the
 // functions below, which StateTraits<S> implements.
 //
+// `inner` and `multiply` are called by their full names: LibTorch has functions of these names, which do other things
+// and which argument-dependent lookup would prefer.
+//
 // A stepper returns a new state: it neither writes into its arguments nor keeps a state in an `auto` (Eigen's
 // expressions, tensors that share storage).
 #pragma once
@@ -104,12 +107,12 @@ S clamped(const S& x, double c) {
 
 template <class S>
 concept State = std::move_constructible<S> && requires(const S& x, double c, const WidePerSample<S>& w) {
-  { inner(x, x) } -> std::same_as<PerSample<S>>;
-  { gram(x, x) } -> std::same_as<Gram<WidePerSample<S>>>;
-  { extrapolate(w, x, w, x) } -> std::same_as<S>;
-  { multiply(inner(x, x), x) } -> std::same_as<S>;
-  { dynamic_threshold(x, c, c) } -> std::same_as<S>;
-  { clamped(x, c) } -> std::same_as<S>;
+  { lml::inner(x, x) } -> std::same_as<PerSample<S>>;
+  { lml::gram(x, x) } -> std::same_as<Gram<WidePerSample<S>>>;
+  { lml::extrapolate(w, x, w, x) } -> std::same_as<S>;
+  { lml::multiply(lml::inner(x, x), x) } -> std::same_as<S>;
+  { lml::dynamic_threshold(x, c, c) } -> std::same_as<S>;
+  { lml::clamped(x, c) } -> std::same_as<S>;
 };
 
 }  // namespace lml

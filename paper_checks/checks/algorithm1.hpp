@@ -14,6 +14,7 @@ Evidence minimal_kappa(const Context& context);
 
 // algorithm1_rounding.cpp
 Evidence alg1_float32(const Context& context);
+Evidence alg1_float32_real(const Context& context);
 Evidence alg1_noise(const Context& context);
 
 // algorithm1_order.cpp

@@ -50,5 +50,9 @@ TEST(Table, ColumnsLineUp) {
   EXPECT_EQ(table({{"a", "b", "c"}, {"aa", "1.5", "x"}}, "lrl"), "a     b  c\naa  1.5  x\n");
 }
 
+TEST(Csv, FieldsWithCommasAndQuotesStandInQuotes) {
+  EXPECT_EQ(csv({"a, b", "c"}, {{1}}, {"say \"x\""}), "\"a, b\",c\n\"say \"\"x\"\"\",1.0\n");
+}
+
 }  // namespace
 }  // namespace lml
