@@ -1,10 +1,12 @@
 // The registry of steppers: any of them, for any state.
 #pragma once
 #include <algorithm>
+#include <functional>
 #include <optional>
 #include <type_traits>
 #include <variant>
 
+#include "samplers/eigen_state.hpp"
 #include "samplers/langevin_gibbs.hpp"
 #include "samplers/run.hpp"
 #include "samplers/steppers/ddim.hpp"
@@ -82,9 +84,22 @@ inline bool calls_once_a_step(const Stepper& stepper) {
       stepper);
 }
 
-template <State S, class Noise, class After>
-void advance(const Sampler& sampler, Model<S>& model, Noise& noise, Run<S>& run, const After& after) {
+template <State S>
+using NoiseOf = std::function<S(Index step, int stage)>;
+template <State S>
+using AfterStep = std::function<void(const Run<S>&)>;
+
+/// Any of them to the end of its grid, as advance() of run.hpp.
+template <State S>
+void advance(const Sampler& sampler, Model<S>& model, const std::type_identity_t<NoiseOf<S>>& noise, Run<S>& run,
+             const std::type_identity_t<AfterStep<S>>& after) {
   std::visit([&](const auto& stepper) { advance(sampler.grid, stepper, model, noise, run, after); }, sampler.stepper);
 }
+
+// Compiled once, in sampler.cpp: twenty steppers take their time.
+extern template void advance<Points>(const Sampler&, Model<Points>&, const NoiseOf<Points>&, Run<Points>&,
+                                     const AfterStep<Points>&);
+extern template void advance<Rows<float>>(const Sampler&, Model<Rows<float>>&, const NoiseOf<Rows<float>>&,
+                                          Run<Rows<float>>&, const AfterStep<Rows<float>>&);
 
 }  // namespace lml
