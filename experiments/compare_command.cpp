@@ -119,12 +119,17 @@ std::string label(const Json& sampler) {
 }
 std::string label_of_correction(const Json& lml) {
   if (lml.is_null()) return "none";
-  return lml["form"].get<std::string>() + " kappa=" + dump(lml["kappa"]) + " lambda=" + dump(lml["lambda"]);
+  std::string out = lml["form"].get<std::string>();
+  for (const char* key : {"kappa", "lambda"})
+    if (lml.contains(key)) out += std::string(" ") + key + '=' + dump(lml[key]);
+  return out;
 }
 
-// kappa d/lambda', as which kappa ||eps||^2/lambda' begins: at much noise ||eps||^2 is d on average.
-double nominal_beta(const Json& lml, Index d) {
-  return lml["kappa"].get<double>() * double(d) / lml["lambda"].get<double>();
+// kappa d/lambda', as which kappa ||eps||^2/lambda' begins: at much noise ||eps||^2 is d on average. Null where the form
+// does not have both.
+Json nominal_beta(const Json& lml, Index d) {
+  if (lml.is_null() || !lml.contains("kappa") || !lml.contains("lambda")) return {};
+  return figure(lml["kappa"].get<double>() * double(d) / lml["lambda"].get<double>());
 }
 
 // A table in which a row of a single entry is a heading, and makes no column wide.
@@ -190,7 +195,7 @@ int compare_command(const Common& common) {
                       {"label", label(e.sampler)},
                       {"lml", e.lml},
                       {"correction", label_of_correction(e.lml)},
-                      {"beta", e.lml.is_null() ? Json() : figure(nominal_beta(e.lml, q.target.dim()))},
+                      {"beta", nominal_beta(e.lml, q.target.dim())},
                       {"steps", e.steps},
                       {"nfe", std::int64_t(f.nfe)},
                       {"error", figure(f.rms)},

@@ -114,7 +114,9 @@ def _name(label):
 
 def _beta(correction):
     form, beta, kappa, damping = correction
-    return r"%s, $\kappa d/\lambda'=%s$" % (form, style.brief(beta))
+    if beta is not None:
+        return r"%s, $\kappa d/\lambda'=%s$" % (form, style.brief(beta))
+    return form.replace("_", " ") + ("" if damping is None else r", $\lambda=%s$" % style.brief(damping))
 
 
 # {sampler: {correction or None: curve}}, corrections in the order of the result, and the reference's largest error.
@@ -137,8 +139,10 @@ def _read(result):
         if lml is not None:
             if not isinstance(lml, dict) or not isinstance(lml.get("form"), str):
                 raise result.error(at + "/lml", "must be an object with a form, or null")
-            key = (lml["form"], _number(result, run, at, "beta"), _number(result, lml, at + "/lml", "kappa"),
-                   _number(result, lml, at + "/lml", "lambda"))
+            # Not every form has every parameter, and beta takes both.
+            kappa, damping = (_number(result, lml, at + "/lml", k) if k in lml else None for k in ("kappa", "lambda"))
+            both = kappa is not None and damping is not None
+            key = (lml["form"], _number(result, run, at, "beta") if both else None, kappa, damping)
             if key not in corrections:
                 corrections.append(key)
         panels.setdefault(label, {}).setdefault(key, Curve()).add(numbers)

@@ -309,6 +309,23 @@ TEST_F(Compare, MeasuresWhatSampleGives) {
   EXPECT_EQ(line, "sampler,correction,steps,nfe,error,standard_error,median,reference_error");
 }
 
+// Forms of the correction without kappa, or without parameters.
+TEST_F(Compare, TakesEveryForm) {
+  const Json r = answer(
+      compare_command,
+      common(text_of(compare_members, {{"samplers", R"([{"name":"ddim"}])"},
+                                       {"steps", "[5]"},
+                                       {"lml", R"([{"form":"adaptive"},{"form":"exact_fisher","lambda":1000},
+                                                   {"form":"increment","kappa":0.1,"lambda":1}])"}})));
+  ASSERT_EQ(r["runs"].size(), 4u);
+  EXPECT_EQ(r["runs"][1]["correction"], "adaptive");
+  EXPECT_EQ(r["runs"][2]["correction"], "exact_fisher lambda=1000");
+  EXPECT_EQ(r["runs"][3]["correction"], "increment kappa=0.1 lambda=1");
+  EXPECT_TRUE(r["runs"][1]["beta"].is_null());
+  EXPECT_TRUE(r["runs"][2]["beta"].is_null());
+  EXPECT_EQ(r["runs"][3]["beta"], 0.2);
+}
+
 TEST_F(Evaluate, EveryMistakeIsNamedByItsPlace) {
   folder_.write("text.npy", "no array");
   std::filesystem::create_directories(folder_.path() / "empty");

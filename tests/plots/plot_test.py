@@ -358,7 +358,8 @@ class Program(Folder):
         start = 'initial={"kind":"gaussian_mixture","weights":[1],"means":[[0.5]],"covariances":[0.25]}'
         samplers = [a for v in ("target=double_well_1d", 'samplers=[{"name":"ddim"}]', "steps=[5,10]", "samples=8",
                                 'schedule={"name":"linear","beta_start":1e-4,"beta_end":0.02}',
-                                'lml=[{"form":"stable","kappa":0.5,"lambda":1}]') for a in ("--set", v)]
+                                'lml=[{"form":"stable","kappa":0.5,"lambda":1},{"form":"adaptive"},'
+                                '{"form":"exact_fisher","lambda":1000}]') for a in ("--set", v)]
         for command, spec in (("stationary", well), ("converge", well + ["--set", "times=[0,1,2]", "--set", start]),
                               ("compare", samplers)):
             done = self.lml(command, *spec, "--out", command)
