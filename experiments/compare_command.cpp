@@ -14,6 +14,7 @@
 #include "experiments/spec.hpp"
 #include "samplers/ensemble.hpp"
 #include "samplers/exact_flow.hpp"
+#include "samplers/fisher_source.hpp"
 
 namespace lml {
 namespace {
@@ -24,7 +25,7 @@ struct Entry {
   Json sampler, lml;  // as in the spec; lml is null where there is no correction
   SamplerChoice choice;
   Index steps;
-  std::string pointer;  // of the sampler
+  std::string pointer, lml_pointer;  // of the sampler and of the correction
 };
 
 struct Query {
@@ -57,7 +58,8 @@ Query read_query(const Document& document) {
     for (std::size_t c = 0; c < corrections.size(); ++c)
       for (Index n : steps)
         q.entries.push_back({root["samplers"][i], c == 0 ? Json() : root["lml"][c - 1],
-                             read_sampler(schedule, samplers[i], corrections[c], n), n, samplers[i].pointer()});
+                             read_sampler(schedule, samplers[i], corrections[c], n), n, samplers[i].pointer(),
+                             corrections[c] ? corrections[c]->pointer() : ""});
   for (const Entry& e : q.entries)
     if (e.choice.sampler.chain || is_stochastic(e.choice.sampler.stepper))
       throw SpecError(document.name, e.pointer, "draws noise at its steps, so no single point is where it should end");
@@ -211,6 +213,8 @@ int compare_command(const Common& common) {
                       "with " + std::to_string(e.steps) + " steps" +
                           (e.lml.is_null() ? "" : ", corrected (" + label_of_correction(e.lml) + ")") + ": " +
                           error.what());
+    } catch (const NotPositive& error) {
+      throw SpecError(document.name, e.lml_pointer + "/lambda", error.what());
     } catch (const BadInput& error) {
       throw SpecError(document.name, "/target", "the exact flow meets a start that " + std::string(error.what()));
     }

@@ -16,6 +16,7 @@
 #include "experiments/spec.hpp"
 #include "experiments/store.hpp"
 #include "samplers/chunked.hpp"
+#include "samplers/fisher_source.hpp"
 
 namespace lml {
 namespace {
@@ -165,6 +166,8 @@ int sample_command(const Common& common) {
   } catch (const NotFinite& e) {
     const bool corrected = document.root->contains("lml");
     throw SpecError(document.name, corrected ? "/lml" : "/sampler", e.what());
+  } catch (const NotPositive& e) {
+    throw SpecError(document.name, "/lml/lambda", e.what());
   }
   if (is_other_process()) return 0;
 

@@ -32,7 +32,8 @@ struct SamplePlan {
 /// How many samples go through the grid together.
 Index block_rows(const Target& target);
 
-/// From `start` [n, d], in the scale x = alpha x_0 + sigma z of the grid's first node. Throws NotFinite.
+/// From `start` [n, d], in the scale x = alpha x_0 + sigma z of the grid's first node. Throws NotFinite,
+/// and NotPositive of fisher_source.hpp.
 SampleSet sample(const Sampler& sampler, ExactSource& source, const Points& start, const SamplePlan& plan);
 
 /// deviation times N(0, I), n x d, addressed by (seed, number of the sample).

@@ -33,9 +33,8 @@ class FisherSource : public Source<Points> {
       metric.diagonal().array() += damping_ / (at.sigma * at.sigma);
       const Eigen::LLT<Mat> factor(metric);
       if (factor.info() != Eigen::Success)
-        throw NotPositive(
-            "F + (lambda/sigma^2) I is not positive definite at a sample, at sigma = " + std::to_string(at.sigma) +
-            " with lambda = " + std::to_string(damping_) + ": take a larger lambda");
+        throw NotPositive("must be larger: F + (lambda/sigma^2) I is not positive definite at a sample, at sigma = " +
+                          std::to_string(at.sigma));
       const Vec eps = local.epsilon(), v = factor.solve(eps);
       const double size = v.norm();
       out.row(i) = (size > 0 ? Vec(v * (eps.norm() / size)) : eps).transpose();
