@@ -33,10 +33,10 @@ std::string slurp(const std::string& name) {
   return text;
 }
 
-Json value_of(const std::string& text) {
+Json value_of(const std::string& text, const std::string& pointer) {
   const bool structured = text.starts_with('{') || text.starts_with('[');
   try {
-    return parse_json(text, "--set");
+    return parse_json(text, "--set", pointer);
   } catch (const SpecError&) {
     if (structured) throw;
     return text;
@@ -69,7 +69,7 @@ void apply(Json& root, const std::string& assignment) {
     }
     pointer = child(pointer, key);
   }
-  *place = value_of(assignment.substr(equals + 1));
+  *place = value_of(assignment.substr(equals + 1), pointer);
 }
 
 }  // namespace

@@ -15,7 +15,8 @@ constexpr std::size_t deepest = 200;
 // Builds the document from nlohmann's SAX events, because its own DOM builder keeps the last of two equal keys.
 class Builder : public nlohmann::json_sax<Json> {
  public:
-  Builder(std::string name, Json& root) : name_(std::move(name)), root_(root) {}
+  Builder(std::string name, std::string place, Json& root)
+      : name_(std::move(name)), place_(std::move(place)), root_(root) {}
 
   bool null() override { return add(nullptr); }
   bool boolean(bool v) override { return add(v); }
@@ -49,7 +50,7 @@ class Builder : public nlohmann::json_sax<Json> {
   };
 
   std::string pointer() const {
-    std::string out;
+    std::string out = place_;
     for (const Level& level : stack_) {
       // An entry that is itself being read is in its list already.
       const bool inside = &level != &stack_.back();
@@ -90,18 +91,18 @@ class Builder : public nlohmann::json_sax<Json> {
     return true;
   }
 
-  std::string name_;
+  std::string name_, place_;
   Json& root_;
   std::vector<Level> stack_;
 };
 
 }  // namespace
 
-Json parse_json(std::string_view text, const std::string& name) {
+Json parse_json(std::string_view text, const std::string& name, const std::string& place) {
   // The library's lexer takes a NUL byte for the end of the text.
-  if (text.find('\0') != std::string_view::npos) throw SpecError(name, "", "is not JSON: holds a NUL byte");
+  if (text.find('\0') != std::string_view::npos) throw SpecError(name, place, "is not JSON: holds a NUL byte");
   Json root;
-  Builder builder(name, root);
+  Builder builder(name, place, root);
   Json::sax_parse(text.begin(), text.end(), &builder);
   return root;
 }

@@ -10,8 +10,9 @@ namespace lml {
 using Json = nlohmann::ordered_json;
 
 /// One document, nothing after it. Refuses keys given twice, NaN and infinities, numbers beyond double, broken UTF-8,
-/// NUL bytes and nesting deeper than 200. Throws SpecError with `name` as the file and the pointer reached so far.
-Json parse_json(std::string_view text, const std::string& name);
+/// NUL bytes and nesting deeper than 200. Throws SpecError with `name` as the file and the pointer reached so far,
+/// which begins at `place`.
+Json parse_json(std::string_view text, const std::string& name, const std::string& place = "");
 
 /// `pointer` with one more reference token, escaped (RFC 6901).
 std::string child(const std::string& pointer, std::string_view key);

@@ -210,8 +210,8 @@ TEST(Spec, SetRefusesPathsThatLeadNowhere) {
       {"sigma.x=3", "--set: /sigma/x: cannot be set"},
       {"at.7=[1,2]", "--set: /at/7: is no entry of a list of 1"},
       {"at.x=[1,2]", "--set: /at/x: is no entry of a list of 1"},
-      {"at=[[1,2", "--set: /0/2: parse error"},
-      {"target={\"kind\":1,\"kind\":2}", "--set: /kind: is given twice"},
+      {"at=[[1,2", "--set: /at/0/2: parse error"},
+      {"target={\"kind\":1,\"kind\":2}", "--set: /target/kind: is given twice"},
   };
   for (const auto& [assignment, expected] : cases) try {
       read_document(name, {assignment});
