@@ -78,7 +78,10 @@ class Options {
   const DiscreteSchedule* discrete() const { return std::get_if<DiscreteSchedule>(&setting_->schedule); }
   Index train_steps() const { return Index(discrete()->alpha_bar.size()); }
   const Object& object() const { return o_; }
-  [[noreturn]] void fail(std::string_view key, const std::string& message) const { o_.at(key).fail(message); }
+  /// The key need not be there: `steps` may be given beside the samplers.
+  [[noreturn]] void fail(const std::string& key, const std::string& message) const {
+    o_.reader().fail_below("/" + key, message);
+  }
 
   /// The explicit list of timesteps, if there is one.
   std::optional<std::vector<double>> timesteps() const {

@@ -269,6 +269,7 @@ TEST_F(Compare, EveryMistakeIsNamedByItsPlace) {
        {{{"steps", "[]"}}, "/steps: must not be empty"},
        {{{"steps", "5"}}, "/steps: must be a list"},
        {{{"steps", "[5,2000]"}}, "/samplers/0/steps: must be at most 1000"},
+       {{{"samplers", R"([{"name":"pndm"}])"}, {"steps", "[2,5]"}}, "/samplers/0/steps: must be at least 4"},
        {{{"samplers", "[]"}}, "/samplers: must not be empty"},
        {{{"samplers", R"([{"name":"ddim"},{"name":"dppm"}])"}}, "/samplers/1/name: no sampler is called"},
        {{{"samplers", R"([{"name":"ddim","steps":4}])"}}, "/samplers/0/steps: is given for all samplers, beside them"},
