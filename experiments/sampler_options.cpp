@@ -299,12 +299,16 @@ DpmSinglestepOrders singlestep_orders(const Options& o) {
   return {int(o.integer("solver_order", 1, 3, 2)), o.flag("lower_order_final", false), solver_type(o)};
 }
 
+void require_noisy_end(const Options& o, const Grid& grid) {
+  if (grid.back().to.sigma == 0) o.fail("timesteps", "must end at noise: formulas in eps cannot reach sigma = 0");
+}
+
 // Of the formulas in eps, which end at noise.
 Grid grid_to_noise(const Options& o, bool cut) {
   if (o.word("final_sigmas_type", {"sigma_min", "zero"}) == "zero")
     o.fail("final_sigmas_type", "must be sigma_min: the formulas of dpm_solver end at noise");
   Grid out = dpm_like_grid(o, false, cut);
-  if (out.back().to.sigma == 0) o.fail("timesteps", "must end at noise: the formulas of dpm_solver cannot reach 0");
+  require_noisy_end(o, out);
   return out;
 }
 
@@ -396,7 +400,9 @@ Sampler pndm(const Options& o) {
 
 Sampler deis(const Options& o) {
   o.word("solver_type", {"logrho"});
-  return {Deis{{int(o.integer("solver_order", 1, 3, 2)), o.flag("lower_order_final", true)}}, dpm_like_grid(o, false)};
+  Grid grid = dpm_like_grid(o, false);
+  require_noisy_end(o, grid);
+  return {Deis{{int(o.integer("solver_order", 1, 3, 2)), o.flag("lower_order_final", true)}}, std::move(grid)};
 }
 
 Sampler unipc(const Options& o) {
@@ -513,9 +519,12 @@ std::vector<std::string_view> joined(std::vector<std::string_view> keys, const s
   return keys;
 }
 
-// Whether a first step from alpha = 0 has no division by it.
-bool starts_at_noise_alone(const Stepper& s) {
-  return std::holds_alternative<FlowEuler>(s) || std::holds_alternative<FlowHeun>(s) || std::holds_alternative<Ddpm>(s);
+// Whether a first step from alpha = 0 has no division by it. A correction of eps has one, unless the solver asks for the
+// velocity; so has the exact Fisher.
+bool starts_at_noise_alone(const Sampler& s) {
+  if (s.fisher) return false;
+  if (std::holds_alternative<Ddpm>(s.stepper)) return std::holds_alternative<NoCorrection>(s.correction);
+  return std::holds_alternative<FlowEuler>(s.stepper) || std::holds_alternative<FlowHeun>(s.stepper);
 }
 
 /// The sampler `chosen` out of the object `reader`, which may hold the keys `beside` too.
@@ -527,10 +536,10 @@ Sampler build(const Registration& chosen, const Reader& reader, const std::vecto
     reader.fail_below("/steps", "is missing (steps, or an explicit list of timesteps)");
   if (options.increment() && !chosen.increment) options.refuse_increment();
   Sampler out = chosen.make(options);
-  if (out.grid.front().from.alpha == 0 && !starts_at_noise_alone(out.stepper))
-    options.fail("timesteps", "begins where alpha = 0, which only euler, heun and ddpm can");
   out.correction = options.correction(out);
   out.fisher = options.fisher();
+  if (out.grid.front().from.alpha == 0 && !starts_at_noise_alone(out))
+    options.fail("timesteps", "begins where alpha = 0, which only euler, heun and ddpm without correction can");
   out.clipping = read_clipping(options);
   return out;
 }

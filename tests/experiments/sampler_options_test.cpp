@@ -126,6 +126,14 @@ TEST(SamplerOptions, RectifiedFlowStartsAtTimeOneWithThoseThatCan) {
   EXPECT_TRUE(std::holds_alternative<FlowHeun>(read(R"({"name":"heun","timesteps":[1,0.5,0]})", flow).stepper));
   EXPECT_TRUE(std::holds_alternative<FlowEuler>(read(R"({"name":"euler","timesteps":[1,0.5,0]})", flow).stepper));
   EXPECT_EQ(refusal(R"({"name":"ddpm","timesteps":[1,0.5,0]})", flow), "accepted");
+  const std::string stable = R"({"form":"stable","kappa":0.5,"lambda":1})",
+                    fisher = R"({"form":"exact_fisher","lambda":9})";
+  EXPECT_EQ(refusal(R"({"name":"heun","timesteps":[1,0.5,0]})", flow, stable), "accepted");
+  EXPECT_NE(refusal(R"({"name":"ddpm","timesteps":[1,0.5,0]})", flow, stable).find("begins where alpha = 0"),
+            std::string::npos);
+  EXPECT_NE(refusal(R"({"name":"euler","timesteps":[1,0.5,0]})", flow, fisher).find("begins where alpha = 0"),
+            std::string::npos);
+  expect_refusal("/sampler/timesteps: must end at noise", R"({"name":"deis","timesteps":[0.9,0.5,0]})", flow);
   expect_refusal("/sampler/timesteps: begins where alpha = 0", R"({"name":"ddim","timesteps":[1,0.5,0]})", flow);
   expect_refusal("alpha > 0 as a denoiser", R"({"name":"dlg","timesteps":[1,0.5,0]})", flow);
 }
