@@ -127,8 +127,8 @@ std::string label_of_correction(const Json& lml) {
   return out;
 }
 
-// kappa d/lambda', as which kappa ||eps||^2/lambda' begins: at much noise ||eps||^2 is d on average. Null where the form
-// does not have both.
+// kappa d/lambda', as which kappa ||eps||^2/lambda' begins: at much noise ||eps||^2 is d on average. Null where the
+// form does not have both.
 Json nominal_beta(const Json& lml, Index d) {
   if (lml.is_null() || !lml.contains("kappa") || !lml.contains("lambda")) return {};
   return figure(lml["kappa"].get<double>() * double(d) / lml["lambda"].get<double>());

@@ -1,4 +1,5 @@
 // `evaluate`: distances between two sets of samples.
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -106,9 +107,14 @@ Query read_query(const Document& document) {
   return q;
 }
 
+Json finite(double v) {
+  if (!std::isfinite(v)) throw BadInput("/a", "and b hold numbers whose squares are beyond double");
+  return v;
+}
+
 Json entry(const Query& q, const Estimate& e) {
-  return {{"value", figure(e.value)},
-          {"standard_error", figure(e.standard_error)},
+  return {{"value", finite(e.value)},
+          {"standard_error", finite(e.standard_error)},
           {"n_a", q.a.rows()},
           {"n_b", q.b.rows()}};
 }
@@ -138,7 +144,7 @@ void add_sliced(Answer& out, const Query& q, std::uint64_t seed) {
   Json j = entry(q, s.distance);
   j["quantity"] = "root of the mean of W_2^2 over directions";
   j["directions"] = q.a.cols() == 1 ? 1 : q.directions;
-  j["same_law"] = figure(s.same_law);
+  j["same_law"] = finite(s.same_law);
   out.metrics["sliced_w2"] = std::move(j);
   out.add("sliced W_2", s.distance, s.same_law);
 }
@@ -147,10 +153,10 @@ void add_moments(Answer& out, const Query& q) {
   const MomentDistance m = moment_distance(q.a, q.b);
   Json j = entry(q, m.mean);
   j["quantity"] = "norm of the difference of the means";
-  j["same_law"] = figure(m.mean_same_law);
+  j["same_law"] = finite(m.mean_same_law);
   Json c = entry(q, m.covariance);
   c["quantity"] = "Frobenius norm of the difference of the covariances";
-  c["same_law"] = figure(m.covariance_same_law);
+  c["same_law"] = finite(m.covariance_same_law);
   j["covariance"] = std::move(c);
   out.metrics["moments"] = std::move(j);
   out.add("means", m.mean, m.mean_same_law);

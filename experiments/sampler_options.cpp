@@ -519,8 +519,8 @@ std::vector<std::string_view> joined(std::vector<std::string_view> keys, const s
   return keys;
 }
 
-// Whether a first step from alpha = 0 has no division by it. A correction of eps has one, unless the solver asks for the
-// velocity; so has the exact Fisher.
+// Whether a first step from alpha = 0 has no division by it. A correction of eps has one, unless the solver asks for
+// the velocity; so has the exact Fisher.
 bool starts_at_noise_alone(const Sampler& s) {
   if (s.fisher) return false;
   if (std::holds_alternative<Ddpm>(s.stepper)) return std::holds_alternative<NoCorrection>(s.correction);

@@ -174,6 +174,7 @@ double median_distance(const Points& x, const Points& y) {
   std::nth_element(r.begin(), r.begin() + std::ptrdiff_t(r.size() / 2), r.end());
   const double out = r[r.size() / 2];
   if (!(out > 0)) throw BadInput("/bandwidth", "is missing: the median distance between samples is 0");
+  if (!std::isfinite(out)) throw BadInput("/a", "and b are too far apart for their squared distances");
   return out;
 }
 

@@ -314,11 +314,11 @@ TEST_F(Compare, MeasuresWhatSampleGives) {
 
 // Forms of the correction without kappa, or without parameters.
 TEST_F(Compare, TakesEveryForm) {
-  const Json r = answer(
-      compare_command,
-      common(text_of(compare_members, {{"samplers", R"([{"name":"ddim"}])"},
-                                       {"steps", "[5]"},
-                                       {"lml", R"([{"form":"adaptive"},{"form":"exact_fisher","lambda":1000},
+  const Json r =
+      answer(compare_command,
+             common(text_of(compare_members, {{"samplers", R"([{"name":"ddim"}])"},
+                                              {"steps", "[5]"},
+                                              {"lml", R"([{"form":"adaptive"},{"form":"exact_fisher","lambda":1000},
                                                    {"form":"increment","kappa":0.1,"lambda":1}])"}})));
   ASSERT_EQ(r["runs"].size(), 4u);
   EXPECT_EQ(r["runs"][1]["correction"], "adaptive");
@@ -348,6 +348,11 @@ TEST_F(Evaluate, EveryMistakeIsNamedByItsPlace) {
                     "not here: lml: kid and fd are computed on a network's features"},
                    {{{"features", "\"f\""}}, "/features: goes with the metrics kid and fd"},
                    {{{"bandwidth", "1"}}, "/bandwidth: goes with the metric mmd"},
+                   {{{"a", "[[1e200],[1],[2],[3]]"}}, "/a: and b hold numbers whose squares are beyond double"},
+                   {{{"a", "[[1e308],[-1e308],[1e308],[-1e308]]"},
+                     {"b", "[[1e308],[-1e308],[1e308],[-1e308]]"},
+                     {"metrics", R"(["mmd"])"}},
+                    "/a: and b are too far apart"},
                    {{{"directions", "9"}}, "/directions: goes with the metric sliced_w2"},
                    {{{"metrics", R"(["mmd"])"}, {"bandwidth", "0"}}, "/bandwidth: must be > 0, is 0"},
                    {{{"metrics", R"(["sliced_w2"])"}, {"directions", "1"}}, "/directions: must lie in 2.."},

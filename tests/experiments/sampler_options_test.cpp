@@ -54,7 +54,8 @@ TEST(SamplerOptions, OfTheFormsOfTheCorrection) {
   const std::string ddim = R"({"name":"ddim","steps":6})", heun = R"({"name":"heun","steps":6})";
   EXPECT_EQ(refusal(ddim, scaled, R"({"form":"adaptive"})"), "accepted");
   EXPECT_EQ(refusal(ddim, scaled, R"({"form":"exact_fisher","lambda":3})"), "accepted");
-  EXPECT_NE(refusal(ddim, scaled, R"({"form":"adaptive","kappa":1})").find("/lml/kappa: unknown key"), std::string::npos);
+  EXPECT_NE(refusal(ddim, scaled, R"({"form":"adaptive","kappa":1})").find("/lml/kappa: unknown key"),
+            std::string::npos);
   EXPECT_NE(refusal(heun, scaled, R"({"form":"adaptive"})").find("/lml/form: adaptive is for"), std::string::npos);
   EXPECT_NE(refusal(ddim, scaled, R"({"form":"exact_fisher"})").find("/lml/lambda: is missing"), std::string::npos);
   EXPECT_NE(refusal(ddim, scaled, R"({"form":"exact_fisher","lambda":0})").find("/lml/lambda: must be > 0"),
