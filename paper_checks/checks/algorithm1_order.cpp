@@ -91,7 +91,7 @@ constexpr std::array<double, 13> betas{0.01, 0.03, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6,
 // Logarithm of the distance from the exact end point, of each start. Means of logarithms, because a start that ends in
 // another mode would outweigh all others in a mean of squares.
 struct Errors {
-  Vec base, paper, best, adaptive, rank_two, whole_tuned, whole, plus_plus, fisher, third, third_paper, third_best;
+  Vec base, paper, best, opposite, adaptive, rank_two, whole_tuned, whole, plus_plus, fisher, third, third_paper, third_best;
   double best_beta = 0;
 };
 
@@ -137,6 +137,9 @@ Errors errors(const Case& c) {
   out.base = with(Ddim{});
   out.paper = with(Ddim{}, stable(0.03, 1e-8));
   out.best = best_of_betas([&](double beta) { return with(Ddim{}, stable(beta, 1e-8)); }, &out.best_beta);
+  out.opposite = best_of_betas([&](double beta) {
+    return with(Ddim{}, LmlAdaptive{std::vector<double>(std::size_t(c.steps), -beta)});
+  });
   out.rank_two = best_of_betas([&](double beta) { return with(Ddim{}, stable(beta, 1)); });
   out.whole_tuned = best_of_betas([&](double beta) {
     Model<Points> model(source);
@@ -225,7 +228,7 @@ Evidence compare(Vec Errors::*above, Vec Errors::*below, Vec Errors::*control_ab
 }  // namespace
 
 Evidence alg1_best_beta(const Context&) {
-  Evidence out = compare(&Errors::best, &Errors::whole_tuned, &Errors::whole_tuned, &Errors::best);
+  Evidence out = compare(&Errors::best, &Errors::whole_tuned, &Errors::best, &Errors::base);
   out.repair =
       "Take the whole difference eps_i - eps_{i+1}, not only its part orthogonal to eps_i: at the same cost and with "
       "the "
@@ -234,7 +237,7 @@ Evidence alg1_best_beta(const Context&) {
   return out;
 }
 Evidence alg1_best_beta_gain(const Context&) {
-  return compare(&Errors::best, &Errors::base, &Errors::base, &Errors::best);
+  return compare(&Errors::best, &Errors::base, &Errors::opposite, &Errors::base);
 }
 Evidence alg1_best_beta_paper(const Context&) {
   Evidence out = compare(&Errors::third_paper, &Errors::third, &Errors::best, &Errors::base);
