@@ -312,7 +312,8 @@ Evidence monotone(const Context&) {
         std::max(out.control, valley(c, kappa, lambdas_of({0.01, 0.1, 0.2, 0.3, 0.5}, kappa, c.d), Form::stable).value);
   }
   out.repair =
-      "The error falls as lambda' falls until beta = kappa d/lambda' is about 1/2, and rises without bound beyond 2.";
+      "The error falls as lambda' falls until beta = kappa d/lambda' is about 1, and rises to many times the base "
+      "solver's beyond 2.";
   out.repair_attacks = 5;
   out.tables = {table};
   return out;
