@@ -39,7 +39,9 @@ def draw(result):
              "thin grey: all the others uncorrected"]
     columns = min(COLUMNS, len(panels))
     rows = -(-len(panels) // columns)
-    caption = style.provenance(result, found, leave_out=("target", "samplers", "steps", "lml"))
+    named = isinstance((result.spec or {}).get("target"), str)  # a target written out would fill the caption
+    leave_out = ("samplers", "steps", "lml") + (() if named else ("target",))
+    caption = style.provenance(result, found, leave_out=leave_out)
     figure, grid = style.grid(style.TWO_COLUMNS, HEIGHT, caption, rows, columns, len(panels), between=BESIDE,
                               between_rows=BELOW, top=0.45)
     low, high = _limits(everything)
