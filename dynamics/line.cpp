@@ -61,15 +61,36 @@ std::string brief(double v) {
   return text;
 }
 
-double widest(const Marginal& p) {
+// Directions close enough together that no tail of a moderate aspect slips between them; the axes are among them.
+std::vector<Vec> directions(Index d) {
+  std::vector<Vec> out;
+  for (Index j = 0; j < d; ++j) out.push_back(Vec::Unit(d, j));
+  constexpr int angles = 360;
+  for (int i = 0; d == 2 && i < angles; ++i) {
+    const double a = M_PI * i / angles;
+    out.push_back(Vec{{std::cos(a), std::sin(a)}});
+  }
+  for (int i = 0; d == 3 && i < 20 * angles; ++i) {  // Fibonacci's spiral on the half sphere
+    const double z = (i + 0.5) / (20 * angles), a = M_PI * (3 - std::sqrt(5.0)) * i, r = std::sqrt(1 - z * z);
+    out.push_back(Vec{{r * std::cos(a), r * std::sin(a), z}});
+  }
+  return out;
+}
+
+// The largest variance of a component's tail along v, 1/(v^T A_k^-1 v).
+double widest(const Marginal& p, const Vec& v) {
   double out = 0;
-  for (Index k = 0; k < p.target().size(); ++k) out = std::max(out, 1 / p.precision(k).p[0]);
+  for (Index k = 0; k < p.target().size(); ++k) out = std::max(out, 1 / v.dot(p.precision(k).times(v)));
   return out;
 }
 
 }  // namespace
 
-bool chi2_is_infinite(const Marginal& mu, const Marginal& p) { return widest(mu) >= 2 * widest(p); }
+bool chi2_is_infinite(const Marginal& mu, const Marginal& p) {
+  for (const Vec& v : directions(p.dim()))
+    if (widest(mu, v) >= 2 * widest(p, v)) return true;
+  return false;
+}
 
 Line::Line(const Metric& metric, double theta, int degree, const Marginal* also) : theta_(theta) {
   if (metric.marginal().dim() != 1) throw BadInput("/target", "must be one-dimensional here");

@@ -26,7 +26,8 @@ struct Divergences {
   double chi2, kl, total_variation, hellinger;
 };
 
-/// int mu^2/p is infinite where the widest component of mu has at least twice the variance of p's widest.
+/// int mu^2/p is infinite where along some direction the widest component of mu has at least twice the variance of p's
+/// widest (looked for along the axes and, d = 2 and 3, half a degree and two degrees apart).
 bool chi2_is_infinite(const Marginal& mu, const Marginal& p);
 
 class Line {

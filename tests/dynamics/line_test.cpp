@@ -115,5 +115,19 @@ TEST(Line, AnInfiniteDivergenceIsInfinite) {
   EXPECT_LT(line.flow(wide, {2.0})[0].chi2, 1);  // 1 + 1.5 e^-4 < 2
 }
 
+// One wide direction is enough, whichever axis or none it lies along.
+TEST(Line, ChiSquaredIsInfiniteWhereOneDirectionIsTooWide) {
+  const auto law = [](const Covariance& c) {
+    return Marginal(Target::gaussian_mixture(Vec::Ones(1), Points::Zero(1, 2), {c}), {1, 1e-3});
+  };
+  const Marginal p = law(1.0);
+  Mat turned(2, 2);
+  turned << 1.75, 1.3, 1.3, 1.75;  // variances 3.05 and 0.45 along the diagonals
+  EXPECT_TRUE(chi2_is_infinite(law(Vec{{0.4, 3.0}}), p));
+  EXPECT_TRUE(chi2_is_infinite(law(Vec{{3.0, 0.4}}), p));
+  EXPECT_TRUE(chi2_is_infinite(law(turned), p));
+  EXPECT_FALSE(chi2_is_infinite(law(Vec{{0.4, 1.9}}), p));
+}
+
 }  // namespace
 }  // namespace lml
