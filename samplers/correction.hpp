@@ -62,8 +62,8 @@ Wide orthogonal_part(const Gram<Wide>& g) {
 //   1 + t + min(t^2, ||d||^2/||e||^2),   t = (kappa ||q||^2/lambda') (||d||/||q||) (1 + kappa ||d||/||q||)
 //
 // the last one in the length only, from the cancellation in ||e||^2 = ||d||^2 - (q.d)^2/||q||^2 where p and q are
-// nearly parallel but not close. (Where that leaves no digit, e is taken to be 0: in one dimension L(q; p) = q.) Where
-// q = 0, L = 0.
+// nearly parallel but not close. (Where that leaves no digit, e is taken to be 0.) So lambda' far below kappa ||q||^2 u
+// leaves no digits either. Where q = 0, L = 0.
 template <class Wide>
 std::pair<Wide, Wide> lml_coefficients(const Gram<Wide>& g, LmlParameters l) {
   const Wide ee = orthogonal_part(g);
