@@ -27,15 +27,6 @@ class LongSource : public Source<Long> {
   ExactSource* source_;
 };
 
-template <State S>
-S end_of(const Sampler& sampler, Source<S>& source, S start) {
-  Model<S> model(source, sampler.correction, sampler.clipping);
-  NoNoise<S> noise;
-  Run<S> run{std::move(start)};
-  advance(sampler, model, noise, run, [](const Run<S>&) {});
-  return std::move(run.x);
-}
-
 template <class Matrix>
 double relative_distance(const Matrix& a, const Matrix& b) {
   return double(sqrt((a - b).squaredNorm() / b.squaredNorm()));

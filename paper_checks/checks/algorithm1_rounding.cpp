@@ -144,15 +144,6 @@ double median_distance(const Points& a, const Points& b) {
   return v[v.size() / 2];
 }
 
-template <State S>
-S run(const Stepper& stepper, const Grid& grid, Source<S>& source, const S& start) {
-  Model<S> model(source);
-  NoNoise<S> noise;
-  Run<S> state{start};
-  advance(Sampler{stepper, grid}, model, noise, state, [](const Run<S>&) {});
-  return std::move(state.x);
-}
-
 }  // namespace
 
 Evidence alg1_float32_real(const Context& context) {
@@ -176,11 +167,11 @@ Evidence alg1_float32_real(const Context& context) {
       const Audit a = audit(pair, l);
       const Points plain = end_of<Points>({base, grid}, source, start);
       Measuring measuring(source, l);
-      const Points printed = run<Rows<float>>(base, grid, measuring, start.cast<float>()).cast<double>();
+      const Points printed = end_of<Rows<float>>({base, grid}, measuring, start.cast<float>()).cast<double>();
       NoisySource noisy(source, measuring.sizes);
       table.labels.push_back(name);
       table.rows.push_back({lambda, a.exact, a.printed, a.printed_off, median_distance(printed, plain),
-                            median_distance(run<Points>(base, grid, noisy, start), plain),
+                            median_distance(end_of<Points>({base, grid}, noisy, start), plain),
                             median_distance(end_of<Points>({base, grid, LmlStable{l}}, source, start), plain)});
       if (lambda == 1e-3) {
         out.value = a.printed_off;
@@ -214,9 +205,9 @@ Evidence alg1_noise(const Context&) {
         const LmlParameters l{kappa, lambda};
         const Points plain = end_of<Points>({base, grid}, source, start);
         Measuring measuring(source, l);
-        const Points printed = run<Rows<float>>(base, grid, measuring, start.cast<float>()).cast<double>();
+        const Points printed = end_of<Rows<float>>({base, grid}, measuring, start.cast<float>()).cast<double>();
         NoisySource noisy(source, measuring.sizes);
-        const Points noise = run<Points>(base, grid, noisy, start),
+        const Points noise = end_of<Points>({base, grid}, noisy, start),
                      stable = end_of<Points>({base, grid, LmlStable{l}}, source, start);
         double size = 0;
         for (double s : measuring.sizes) size += s / double(measuring.sizes.size());

@@ -3,6 +3,7 @@
 #pragma once
 #include <cmath>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -34,9 +35,9 @@ Grid uniform_grid(Index steps);
 /// dy/dl = (sigma/alpha) eps, l = log(sigma/alpha). Error below 1e-6 of the spread with the default pieces.
 Points flow(const Target& target, const Node& from, const Node& to, const Points& x, int pieces = 240);
 
-/// A sampler to the end of its grid, in either precision of the state.
+/// A deterministic sampler to the end of its grid, in any precision of the state.
 template <State S>
-S end_of(const Sampler& sampler, ExactSource& source, S start) {
+S end_of(const Sampler& sampler, std::type_identity_t<Source<S>>& source, S start) {
   Model<S> model(source, sampler.correction, sampler.clipping);
   NoNoise<S> noise;
   Run<S> run{std::move(start)};
