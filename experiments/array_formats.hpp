@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -55,6 +56,15 @@ class File {
 
 /// Throws unless `claimed` bytes are exactly what is there.
 void require_size(std::uint64_t claimed, std::uint64_t there);
+
+/// A tensor of a safetensors file: its bytes lie at [begin, end) of the file.
+struct TensorEntry {
+  Layout layout;
+  std::uint64_t begin, end;
+};
+/// All of them by name, checked: within the file, of the size that shape and dtype say, and none over another. Throws
+/// BadInput.
+std::map<std::string, TensorEntry> read_safetensors_header(File& file);
 
 Points read_npy(const std::filesystem::path& path, const ArrayOptions& options);
 Points read_safetensors(const std::filesystem::path& path, const ArrayOptions& options);

@@ -74,6 +74,7 @@ void Reader::fail_type(const char* wanted) const {
   fail(std::string("must be ") + wanted + ", is " + described(*value_));
 }
 
+bool Reader::is_null() const { return value_->is_null(); }
 bool Reader::is_string() const { return value_->is_string(); }
 bool Reader::is_number() const { return value_->is_number(); }
 bool Reader::is_matrix() const { return value_->is_array() && !value_->empty() && value_->front().is_array(); }

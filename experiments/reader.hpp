@@ -22,6 +22,7 @@ class Reader {
 
   const Document& document() const { return *document_; }
   const std::string& pointer() const { return pointer_; }
+  bool is_null() const;
   bool is_string() const;
   bool is_number() const;
   /// A list whose first entry is a list.

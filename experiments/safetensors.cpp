@@ -1,4 +1,5 @@
 // safetensors: a length (8 bytes, little-endian), that much JSON, then the tensors' bytes.
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "experiments/array_formats.hpp"
@@ -39,24 +40,25 @@ Element element_of(const Json& dtype, const std::string& name) {
   refuse(name, "has the dtype " + dump(dtype) + "; known: F64, F32, F16, BF16, I8 to I64, U8 to U64");
 }
 
-std::string tensor_name(const Json& header) {
-  std::string only;
-  std::size_t tensors = 0;
-  for (const auto& [name, value] : header.items())
-    if (name != "__metadata__") {
-      only = name;
-      ++tensors;
-    }
-  if (tensors == 1) return only;
+// Which of them is meant by a file as an array.
+const std::string& array_name(const std::map<std::string, TensorEntry>& tensors) {
+  if (tensors.size() == 1) return tensors.begin()->first;
   for (const char* name : {"samples", "images"})
-    if (header.contains(name)) return name;
-  throw BadInput("", "holds " + std::to_string(tensors) + " tensors, and none is named samples or images");
+    if (const auto it = tensors.find(name); it != tensors.end()) return it->first;
+  throw BadInput("", "holds " + std::to_string(tensors.size()) + " tensors, and none is named samples or images");
+}
+
+// A scalar has no axes and takes one element, which `payload` (lists of points) would refuse.
+std::uint64_t bytes_of(const Layout& layout, const std::string& name) {
+  std::uint64_t bytes = size_of(layout.element);
+  for (std::uint64_t n : layout.shape)
+    if (__builtin_mul_overflow(bytes, n, &bytes)) refuse(name, "has a shape whose product overflows");
+  return bytes;
 }
 
 }  // namespace
 
-Points read_safetensors(const std::filesystem::path& path, const ArrayOptions& options) {
-  File file(path);
+std::map<std::string, TensorEntry> read_safetensors_header(File& file) {
   if (file.size() < 8) throw BadInput("", "is no safetensors file");
   std::uint64_t length = 0;
   const std::string field = file.text(8);
@@ -71,17 +73,40 @@ Points read_safetensors(const std::filesystem::path& path, const ArrayOptions& o
     throw BadInput("", e.what());
   }
   if (!header.is_object()) throw BadInput("", "has a header that is no object");
-  const std::string name = tensor_name(header);
-  const Json& tensor = header[name];
-  Layout layout;
-  layout.element = element_of(member(tensor, name, "dtype"), name);
-  layout.shape = counts(member(tensor, name, "shape"), name, "shape");
-  const auto offsets = counts(member(tensor, name, "data_offsets"), name, "data_offsets");
-  if (offsets.size() != 2 || offsets[0] > offsets[1] || offsets[1] > file.left())
-    refuse(name, "has data_offsets outside the file");
-  require_size(payload(layout), offsets[1] - offsets[0]);
-  file.skip(offsets[0]);
-  return decode(layout, file.source(), options);
+  const std::uint64_t data = 8 + length, there = file.left();
+  std::map<std::string, TensorEntry> out;
+  for (const auto& [name, tensor] : header.items()) {
+    if (name == "__metadata__") continue;
+    Layout layout;
+    layout.element = element_of(member(tensor, name, "dtype"), name);
+    layout.shape = counts(member(tensor, name, "shape"), name, "shape");
+    const auto offsets = counts(member(tensor, name, "data_offsets"), name, "data_offsets");
+    if (offsets.size() != 2 || offsets[0] > offsets[1] || offsets[1] > there)
+      refuse(name, "has data_offsets outside the file");
+    if (bytes_of(layout, name) != offsets[1] - offsets[0])
+      refuse(name, "has a shape of " + std::to_string(bytes_of(layout, name)) + " bytes and data_offsets of " +
+                       std::to_string(offsets[1] - offsets[0]));
+    out.emplace(name, TensorEntry{std::move(layout), data + offsets[0], data + offsets[1]});
+  }
+  std::vector<std::pair<std::uint64_t, const std::string*>> starts;
+  for (const auto& [name, entry] : out)
+    if (entry.begin < entry.end) starts.emplace_back(entry.begin, &name);
+  std::sort(starts.begin(), starts.end());
+  for (std::size_t i = 1; i < starts.size(); ++i)
+    if (out.at(*starts[i - 1].second).end > starts[i].first)
+      refuse(*starts[i].second, "overlaps '" + *starts[i - 1].second + "'");
+  return out;
+}
+
+Points read_safetensors(const std::filesystem::path& path, const ArrayOptions& options) {
+  File file(path);
+  const std::map<std::string, TensorEntry> tensors = read_safetensors_header(file);
+  if (tensors.empty()) throw BadInput("", "holds no tensor");
+  const std::string& name = array_name(tensors);
+  const TensorEntry& tensor = tensors.at(name);
+  require_size(payload(tensor.layout), tensor.end - tensor.begin);
+  file.skip(tensor.begin - (file.size() - file.left()));
+  return decode(tensor.layout, file.source(), options);
 }
 
 }  // namespace lml::formats

@@ -1,0 +1,42 @@
+// Folders of pretrained models: networks in diffusers' layout, and the bias-free CNN's.
+#pragma once
+#include <filesystem>
+#include <memory>
+#include <optional>
+
+#include "experiments/json.hpp"
+#include "samplers/torch/network.hpp"
+
+namespace lml {
+
+/// How a network is asked at a node (t, alpha, sigma) with x = alpha x_0 + sigma z, and what its answer is.
+enum class Asked {
+  at_timestep,     // network(x; t), with the schedule it was trained on
+  preconditioned,  // Karras et al. 2022, Table 1 (EDM): at any alpha, sigma
+  blind,  // network(x/alpha), which is (sigma/alpha) eps (to be trained on data in [0, 1]): at any alpha, sigma
+};
+enum class Prediction { epsilon, sample, v_prediction };
+
+struct PretrainedModel {
+  std::unique_ptr<Network> network;
+  Asked asked = Asked::at_timestep;
+  Prediction prediction = Prediction::epsilon;  // of at_timestep, and of preconditioned
+  double sigma_data = 0.5;                      // of preconditioned
+  std::vector<std::int64_t> shape;              // of a sample: channels, height, width
+  double initial_mean = 0;                      // of the data, which a start is drawn around
+  double lowest = -1, highest = 1;              // the range of its images
+  /// What the folder says for a spec that does not: keys of `schedule` (whole) and of `sampler` (each).
+  Json schedule, sampler;
+};
+
+struct ModelChoice {
+  std::filesystem::path folder;
+  std::optional<std::string> network;  // of a folder that holds several
+  at::ScalarType type = at::kFloat;    // float64, float32, bfloat16 or float16
+  at::Device device = at::kCPU;
+};
+
+/// Throws NotHere where there is no such folder, SpecError where what it holds is not a model that is known here.
+PretrainedModel open_model(const ModelChoice& choice);
+
+}  // namespace lml

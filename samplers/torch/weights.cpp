@@ -1,0 +1,111 @@
+#include "samplers/torch/weights.hpp"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <bit>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "experiments/array_formats.hpp"
+#include "experiments/errors.hpp"
+#include "experiments/json.hpp"
+#include "experiments/output.hpp"
+#include "theory/types.hpp"
+
+namespace lml {
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "safetensors are little-endian");
+
+class Mapping {
+ public:
+  explicit Mapping(const std::filesystem::path& file, std::uint64_t size) : size_(size) {
+    const int descriptor = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
+    if (descriptor >= 0) {
+      data_ = ::mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE, descriptor, 0);
+      ::close(descriptor);
+    }
+    if (data_ == MAP_FAILED) throw BadInput("", "cannot be mapped into memory");
+  }
+  Mapping(const Mapping&) = delete;
+  Mapping& operator=(const Mapping&) = delete;
+  ~Mapping() { ::munmap(data_, size_); }
+  char* data() const { return static_cast<char*>(data_); }
+
+ private:
+  void* data_ = MAP_FAILED;
+  std::uint64_t size_;
+};
+
+at::ScalarType type_of(formats::Element e, const std::string& name) {
+  using formats::Element;
+  switch (e) {
+    case Element::f64: return at::kDouble;
+    case Element::f32: return at::kFloat;
+    case Element::f16: return at::kHalf;
+    case Element::bf16: return at::kBFloat16;
+    case Element::u8: return at::kByte;
+    case Element::i8: return at::kChar;
+    case Element::i16: return at::kShort;
+    case Element::i32: return at::kInt;
+    case Element::i64: return at::kLong;
+    default: throw BadInput("", "tensor '" + name + "' has a dtype that no network has");
+  }
+}
+
+const char* name_of(at::ScalarType type) {
+  switch (type) {
+    case at::kDouble: return "F64";
+    case at::kFloat: return "F32";
+    case at::kHalf: return "F16";
+    case at::kBFloat16: return "BF16";
+    case at::kByte: return "U8";
+    case at::kLong: return "I64";
+    default: throw std::logic_error("a tensor of a type that is not written");
+  }
+}
+
+}  // namespace
+
+Weights read_weights(const std::filesystem::path& path) try {
+  formats::File file(path);
+  const auto entries = formats::read_safetensors_header(file);
+  const auto mapping = std::make_shared<Mapping>(path, file.size());
+  Weights out;
+  for (const auto& [name, entry] : entries) {
+    const at::ScalarType type = type_of(entry.layout.element, name);
+    std::vector<std::int64_t> shape(entry.layout.shape.begin(), entry.layout.shape.end());
+    at::Tensor tensor = at::from_blob(
+        mapping->data() + entry.begin, shape, [mapping](void*) {}, type);
+    // The format does not align a tensor to its numbers where another precision came before.
+    out.emplace(name, entry.begin % formats::size_of(entry.layout.element) == 0 ? tensor : tensor.clone());
+  }
+  return out;
+} catch (const BadInput& e) {
+  throw SpecError(path, "", e.what());
+}
+
+void write_weights(const Weights& weights, const std::filesystem::path& path) {
+  Json header = Json::object();
+  std::vector<at::Tensor> tensors;
+  std::uint64_t offset = 0;
+  for (const auto& [name, tensor] : weights) {
+    tensors.push_back(tensor.detach().cpu().contiguous());
+    const std::uint64_t bytes = tensors.back().nbytes();
+    header[name] = {{"dtype", name_of(tensor.scalar_type())},
+                    {"shape", tensor.sizes().vec()},
+                    {"data_offsets", {offset, offset + bytes}}};
+    offset += bytes;
+  }
+  std::string text = header.dump();
+  text.resize((text.size() + 7) / 8 * 8, ' ');
+  const std::uint64_t length = text.size();
+  const std::string field(reinterpret_cast<const char*>(&length), sizeof length);
+  OutputFile file{path.filename(), {field, text}};
+  for (const at::Tensor& t : tensors) file.parts.push_back({static_cast<const char*>(t.data_ptr()), t.nbytes()});
+  write_files(path.parent_path(), {file});
+}
+
+}  // namespace lml

@@ -1,0 +1,14 @@
+// Files of weights: safetensors, as they lie on the disk.
+#pragma once
+#include <filesystem>
+
+#include "samplers/torch/network.hpp"
+
+namespace lml {
+
+/// Every tensor of a safetensors file, mapped from it (copy on write) in its own precision. Throws SpecError.
+Weights read_weights(const std::filesystem::path& file);
+/// The same names, sorted, on the CPU, in one file; written beside and renamed. Throws UsageError.
+void write_weights(const Weights& weights, const std::filesystem::path& file);
+
+}  // namespace lml
