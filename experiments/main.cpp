@@ -12,6 +12,7 @@
 #include "experiments/check_command.hpp"
 #include "experiments/command.hpp"
 #include "experiments/errors.hpp"
+#include "experiments/hand_over.hpp"
 #include "experiments/mpi_processes.hpp"
 #include "experiments/output.hpp"
 #include "experiments/plot_command.hpp"
@@ -46,8 +47,8 @@ constexpr const char* welcome =
 struct Options {
   lml::Common common;
   int threads = 0;
-  std::string device = "cpu";
-  std::string precision = "float64";
+  std::string precision;
+  long long batch = 0;
 };
 
 void add_common(CLI::App& command, Options& o) {
@@ -60,7 +61,7 @@ void add_common(CLI::App& command, Options& o) {
   command.add_option("--threads", o.threads, "threads; results do not depend on them")
       ->type_name("N")
       ->check(CLI::Range(1, 4096));
-  command.add_option("--device", o.device, "cpu or cuda")->type_name("NAME")->check(CLI::IsMember({"cpu", "cuda"}));
+  command.add_option("--device", o.common.device, "cpu or cuda")->type_name("NAME")->check(CLI::IsMember({"cpu", "cuda"}));
   command.add_option("--precision", o.precision, "of a network: float64, float32 or bfloat16")
       ->type_name("NAME")
       ->check(CLI::IsMember({"float64", "float32", "bfloat16"}));
@@ -142,9 +143,11 @@ int main(int argc, char** argv) {
       "'initial={\"kind\":\"gaussian_mixture\",\"weights\":[1],\"means\":[[0.5]],\"covariances\":[0.25]}'",
       lml::converge_command);
 
-  add_spec_command("sample", "run a diffusion sampler on an analytic target",
+  add_spec_command("sample", "run a diffusion sampler on an analytic target or a pretrained model",
                    "The spec's keys:\n"
                    "  target     a name (lml targets) or an object: the law of the data\n"
+                   "  model      in its place: the folder of a pretrained model, with network,\n"
+                   "             the name of one where it holds several\n"
                    "  schedule   {\"name\": linear, scaled_linear, squaredcos_cap_v2, trained_betas,\n"
                    "             vp_sde, edm or rectified_flow, and its numbers}\n"
                    "  sampler    {\"name\": .., \"steps\": n or \"timesteps\": [..], options as in\n"
@@ -255,13 +258,28 @@ int main(int argc, char** argv) {
       ->type_name("FILE");
   plot->callback([&] { run = [&]() -> int { lml::plot_command(plot_options); }; });
 
+  for (CLI::App* command : {app.get_subcommand("sample"), app.get_subcommand("evaluate")})
+    command->add_option("--batch", o.batch, "of a network: images at a time; bounds the memory")
+        ->type_name("N")
+        ->check(CLI::Range(1, 1'000'000));
+  // These are lml-torch's own; it has their options.
+  const auto add_network_command = [&](const char* name, const char* what) {
+    CLI::App* command = app.add_subcommand(name, what);
+    command->prefix_command();
+    command->set_help_flag();
+    command->callback([&] { run = [&]() -> int { lml::hand_over(o.common); }; });
+  };
+  add_network_command("train", "train a small network on images");
+  add_network_command("network-error", "how wrong a network's score is, against the exact one");
+
   try {
     app.parse(argc, argv);
     if (!run) {
       std::fputs(welcome, stdout);
       return 0;
     }
-    if (o.device == "cuda") throw lml::NotHere("this build has no GPU part: leave --device away, or use --device cpu");
+    if (o.common.device == "cuda" && !app.got_subcommand("sample") && !app.got_subcommand("evaluate"))
+      throw lml::NotHere("lml: only networks run on a GPU: leave --device away, or use --device cpu");
     if (!o.common.out.empty()) lml::require_folder(o.common.out);
     if (o.threads > 0) omp_set_num_threads(o.threads);
     return run();

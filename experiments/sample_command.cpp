@@ -1,4 +1,4 @@
-// `sample`: a diffusion sampler on an exact target.
+// `sample`: a diffusion sampler on an exact target; lml-torch has the one on a model.
 #include <unistd.h>
 
 #include <cmath>
@@ -9,6 +9,7 @@
 #include "experiments/command.hpp"
 #include "experiments/document.hpp"
 #include "experiments/errors.hpp"
+#include "experiments/hand_over.hpp"
 #include "experiments/mpi_processes.hpp"
 #include "experiments/output.hpp"
 #include "experiments/progress.hpp"
@@ -39,14 +40,15 @@ bool flag(const Object& spec, std::string_view key) {
   return v && v->boolean();
 }
 
-Query read_query(const Document& document) {
+Query read_query(const Common& common, const Document& document) {
   const Object spec = Reader(document).object(
       {"target", "model", "network", "schedule", "sampler", "lml", "samples", "start", "trajectory", "inline"});
   if (const auto model = spec.find("model")) {
     model->string();
     if (spec.has("target")) model->fail("target or model, never both");
-    throw NotHere("lml: this version samples analytic targets only; networks come with the LibTorch part");
+    hand_over(common, &document);
   }
+  if (common.device == "cuda") throw NotHere("lml: analytic targets run on the CPU; a model runs on a GPU");
   if (const auto network = spec.find("network")) network->fail("belongs to a model; there is none");
   Query out{{}, read_target(spec.at("target")), {}, 0, flag(spec, "trajectory"), flag(spec, "inline")};
   out.choice = read_sampler(spec);
@@ -152,7 +154,7 @@ std::string readable(const Query& q, const SampleSet& set) {
 
 int sample_command(const Common& common) {
   const Document document = read_document(common.spec, common.set);
-  const Query q = read_query(document);
+  const Query q = read_query(common, document);
   if (common.json && common.out.empty() && !q.in_document && q.numbers() > inline_numbers)
     throw SpecError(document.name, "/inline",
                     "must be true, or --out name a folder: the answer has more than 100 numbers");

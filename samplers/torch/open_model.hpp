@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "experiments/json.hpp"
+#include "samplers/parameterisation.hpp"
 #include "samplers/torch/network.hpp"
 
 namespace lml {
@@ -15,12 +16,10 @@ enum class Asked {
   preconditioned,  // Karras et al. 2022, Table 1 (EDM): at any alpha, sigma
   blind,  // network(x/alpha), which is (sigma/alpha) eps (to be trained on data in [0, 1]): at any alpha, sigma
 };
-enum class Prediction { epsilon, sample, v_prediction };
-
 struct PretrainedModel {
   std::unique_ptr<Network> network;
   Asked asked = Asked::at_timestep;
-  Prediction prediction = Prediction::epsilon;  // of at_timestep, and of preconditioned
+  Parameterisation prediction = Parameterisation::epsilon;  // of at_timestep: epsilon, sample or v
   double sigma_data = 0.5;                      // of preconditioned
   std::vector<std::int64_t> shape;              // of a sample: channels, height, width
   double initial_mean = 0;                      // of the data, which a start is drawn around

@@ -1,0 +1,13 @@
+// The way from `lml` to `lml-torch`: networks run in a program of its own, so that `lml` never loads LibTorch.
+#pragma once
+#include "experiments/command.hpp"
+#include "experiments/document.hpp"
+
+namespace lml {
+
+/// Goes on as `lml-torch` with the same arguments; a document that came from standard input is there again.
+/// LML_LAUNCHER (set by ./lml) names the launcher, which installs and builds what is missing; without it the program
+/// must stand where the build put it. Throws NotHere.
+[[noreturn]] void hand_over(const Common& common, const Document* document = nullptr);
+
+}  // namespace lml

@@ -1,0 +1,33 @@
+// What a pretrained network answers a sampler (Source): epsilon, x_0 or the velocity at a node, in the solver's
+// precision whatever the network's.
+#pragma once
+#include "samplers/model.hpp"
+#include "samplers/torch/open_model.hpp"
+#include "samplers/torch/tensor_state.hpp"
+
+namespace lml {
+
+/// x = alpha x_0 + sigma z, [n, channels, height, width]. The answer follows, by `asked`, from
+///   at_timestep      the prediction itself: epsilon, x_0, or v = alpha eps - sigma x_0 (Salimans, Ho 2022)
+///   preconditioned   D(y; s) = c_skip y + c_out F(c_in y; log(s)/4) at y = x/alpha, s = sigma/alpha (Karras et al.
+///                    2022, Eq. 7 and Table 1)
+///   blind            y - D(y) = F(y) at y = x/alpha
+/// The other quantities are made out of it in float64. The model must outlive this.
+class NetworkSource : public Source<at::Tensor> {
+ public:
+  explicit NetworkSource(const PretrainedModel& model) : model_(&model) {}
+  at::Tensor epsilon(const at::Tensor& x, const Node& at) override;
+  at::Tensor data(const at::Tensor& x, const Node& at) override;
+  at::Tensor velocity(const at::Tensor& x, const Node& at) override;
+
+  /// Where the network was called.
+  const std::vector<Node>& calls() const { return calls_; }
+
+ private:
+  at::Tensor answer(const at::Tensor& x, const Node& at);
+
+  const PretrainedModel* model_;
+  std::vector<Node> calls_;
+};
+
+}  // namespace lml
