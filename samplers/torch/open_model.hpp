@@ -2,6 +2,7 @@
 #pragma once
 #include <filesystem>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <optional>
 
 #include "experiments/json.hpp"
@@ -20,12 +21,15 @@ struct PretrainedModel {
   std::unique_ptr<Network> network;
   Asked asked = Asked::at_timestep;
   Parameterisation prediction = Parameterisation::epsilon;  // of at_timestep: epsilon, sample or v
-  double sigma_data = 0.5;                      // of preconditioned
-  std::vector<std::int64_t> shape;              // of a sample: channels, height, width
-  double initial_mean = 0;                      // of the data, which a start is drawn around
-  double lowest = -1, highest = 1;              // the range of its images
-  /// What the folder says for a spec that does not: keys of `schedule` (whole) and of `sampler` (each).
-  Json schedule, sampler;
+  double sigma_data = 0.5;                                  // of preconditioned
+  std::vector<std::int64_t> shape;                          // of a sample: channels, height, width
+  double initial_mean = 0;                                  // of the data, which a start is drawn around
+  double lowest = -1, highest = 1;                          // the range of its images
+  /// What the folder says for a spec that does not. `schedule` is null where it says nothing. `sampler` are keys that
+  /// hold for every sampler that has them, `own` those of the folder's own sampler alone, named first by `name`
+  /// (scheduler_config.hpp; not clip_sample). Those that place the steps (timestep_spacing, steps_offset, sigma_min
+  /// ...) yield to `timesteps`, and `prediction_type` of a spec is to be put into `prediction` too.
+  Json schedule, sampler, own;
 };
 
 struct ModelChoice {
@@ -35,7 +39,12 @@ struct ModelChoice {
   at::Device device = at::kCPU;
 };
 
-/// Throws NotHere where there is no such folder, SpecError where what it holds is not a model that is known here.
+/// A folder holds `unet/config.json` or `config.json`, weights beside it, and perhaps model_index.json and
+/// scheduler/scheduler_config.json; or it is one of bias-free CNNs: config.json and a file of weights for each network.
+/// Weights are checked tensor by tensor, and 4-d ones lie channels-last but in float64.
+///
+/// Throws NotHere where there is no such folder, BadInput ("/network") where the choice in it is wrong, and SpecError,
+/// naming the file, where what it holds is not a model that is known here.
 PretrainedModel open_model(const ModelChoice& choice);
 
 }  // namespace lml

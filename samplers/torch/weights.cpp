@@ -12,6 +12,7 @@
 #include "experiments/errors.hpp"
 #include "experiments/json.hpp"
 #include "experiments/output.hpp"
+#include "experiments/reader.hpp"
 #include "theory/types.hpp"
 
 namespace lml {
@@ -85,6 +86,56 @@ Weights read_weights(const std::filesystem::path& path) try {
   return out;
 } catch (const BadInput& e) {
   throw SpecError(path, "", e.what());
+}
+
+namespace {
+
+namespace fs = std::filesystem;
+
+// Each tensor in the shard that the index says, and none beside them.
+Weights read_shards(const fs::path& index) {
+  const Document document = read_document(index);
+  const Reader root(document);
+  if (!document.root->is_object() || !document.root->contains("weight_map"))
+    root.fail_below("/weight_map", "is missing");
+  const Json& map = (*document.root)["weight_map"];
+  if (!map.is_object() || map.empty()) root.fail_below("/weight_map", "must be an object of tensors' files");
+  std::map<std::string, Weights> shards;
+  Weights out;
+  for (const auto& [name, shard] : map.items()) {
+    const std::string place = child("/weight_map", name);
+    if (!shard.is_string()) root.fail_below(place, "must be the name of a file");
+    const std::string file = shard.get<std::string>();
+    if (file.find_first_of("/\\") != std::string::npos) root.fail_below(place, "must be a file beside the index");
+    if (!shards.contains(file)) {
+      if (!fs::exists(index.parent_path() / file)) root.fail_below(place, "the shard " + file + " is missing");
+      shards.emplace(file, read_weights(index.parent_path() / file));
+    }
+    const auto it = shards.at(file).find(name);
+    if (it == shards.at(file).end()) root.fail_below(place, "is not in " + file);
+    out.insert(*it);
+  }
+  for (const auto& [file, tensors] : shards)
+    for (const auto& [name, tensor] : tensors)
+      if (!map.contains(name) || map[name] != file)
+        root.fail_below("/weight_map", "does not say that " + name + " is in " + file);
+  return out;
+}
+
+}  // namespace
+
+WeightFiles find_weights(const fs::path& folder) {
+  const std::string stem = "diffusion_pytorch_model";
+  if (const fs::path one = folder / (stem + ".safetensors"); fs::exists(one)) return {one, read_weights(one)};
+  if (const fs::path index = folder / (stem + ".safetensors.index.json"); fs::exists(index))
+    return {index, read_shards(index)};
+  std::vector<fs::path> found;
+  for (const auto& entry : fs::directory_iterator(folder))
+    if (entry.path().extension() == ".safetensors") found.push_back(entry.path());
+  if (found.empty()) throw SpecError(folder, "", "holds no weights (" + stem + ".safetensors)");
+  if (found.size() > 1)
+    throw SpecError(folder, "", "holds several files of weights and none named " + stem + ".safetensors");
+  return {found[0], read_weights(found[0])};
 }
 
 void write_weights(const Weights& weights, const std::filesystem::path& path) {

@@ -8,6 +8,15 @@ namespace lml {
 
 /// Every tensor of a safetensors file, mapped from it (copy on write) in its own precision. Throws SpecError.
 Weights read_weights(const std::filesystem::path& file);
+
+struct WeightFiles {
+  std::filesystem::path file;  // the one that speaks for all of them
+  Weights tensors;
+};
+/// The weights of a folder in diffusers' layout: diffusers' own file, or the shards that its index names, or the only
+/// file of weights there is. Throws SpecError.
+WeightFiles find_weights(const std::filesystem::path& folder);
+
 /// The same names, sorted, on the CPU, in one file; written beside and renamed. Throws UsageError.
 void write_weights(const Weights& weights, const std::filesystem::path& file);
 
