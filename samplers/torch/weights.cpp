@@ -1,9 +1,5 @@
 #include "samplers/torch/weights.hpp"
 
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <bit>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -13,32 +9,14 @@
 #include "experiments/json.hpp"
 #include "experiments/output.hpp"
 #include "experiments/reader.hpp"
+#include "samplers/torch/mapping.hpp"
+#include "samplers/torch/state_dict.hpp"
 #include "theory/types.hpp"
 
 namespace lml {
 namespace {
 
 static_assert(std::endian::native == std::endian::little, "safetensors are little-endian");
-
-class Mapping {
- public:
-  explicit Mapping(const std::filesystem::path& file, std::uint64_t size) : size_(size) {
-    const int descriptor = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
-    if (descriptor >= 0) {
-      data_ = ::mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE, descriptor, 0);
-      ::close(descriptor);
-    }
-    if (data_ == MAP_FAILED) throw BadInput("", "cannot be mapped into memory");
-  }
-  Mapping(const Mapping&) = delete;
-  Mapping& operator=(const Mapping&) = delete;
-  ~Mapping() { ::munmap(data_, size_); }
-  char* data() const { return static_cast<char*>(data_); }
-
- private:
-  void* data_ = MAP_FAILED;
-  std::uint64_t size_;
-};
 
 at::ScalarType type_of(formats::Element e, const std::string& name) {
   using formats::Element;
@@ -92,6 +70,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
+Weights read_file(const fs::path& file) {
+  return file.extension() == ".safetensors" ? read_weights(file) : read_state_dict(file);
+}
+
 // Each tensor in the shard that the index says, and none beside them.
 Weights read_shards(const fs::path& index) {
   const Document document = read_document(index);
@@ -109,7 +91,7 @@ Weights read_shards(const fs::path& index) {
     if (file.find_first_of("/\\") != std::string::npos) root.fail_below(place, "must be a file beside the index");
     if (!shards.contains(file)) {
       if (!fs::exists(index.parent_path() / file)) root.fail_below(place, "the shard " + file + " is missing");
-      shards.emplace(file, read_weights(index.parent_path() / file));
+      shards.emplace(file, read_file(index.parent_path() / file));
     }
     const auto it = shards.at(file).find(name);
     if (it == shards.at(file).end()) root.fail_below(place, "is not in " + file);
@@ -126,16 +108,20 @@ Weights read_shards(const fs::path& index) {
 
 WeightFiles find_weights(const fs::path& folder) {
   const std::string stem = "diffusion_pytorch_model";
-  if (const fs::path one = folder / (stem + ".safetensors"); fs::exists(one)) return {one, read_weights(one)};
-  if (const fs::path index = folder / (stem + ".safetensors.index.json"); fs::exists(index))
-    return {index, read_shards(index)};
-  std::vector<fs::path> found;
-  for (const auto& entry : fs::directory_iterator(folder))
-    if (entry.path().extension() == ".safetensors") found.push_back(entry.path());
-  if (found.empty()) throw SpecError(folder, "", "holds no weights (" + stem + ".safetensors)");
-  if (found.size() > 1)
-    throw SpecError(folder, "", "holds several files of weights and none named " + stem + ".safetensors");
-  return {found[0], read_weights(found[0])};
+  std::string names;
+  for (const char* kind : {".safetensors", ".bin"}) {
+    if (const fs::path one = folder / (stem + kind); fs::exists(one)) return {one, read_file(one)};
+    if (const fs::path index = folder / (stem + kind + ".index.json"); fs::exists(index))
+      return {index, read_shards(index)};
+    std::vector<fs::path> found;
+    for (const auto& entry : fs::directory_iterator(folder))
+      if (entry.path().extension() == kind) found.push_back(entry.path());
+    if (found.size() > 1)
+      throw SpecError(folder, "", std::string("holds several files *") + kind + ", and none is " + stem + kind);
+    if (found.size() == 1) return {found[0], read_file(found[0])};
+    names += (names.empty() ? "" : " or ") + stem + kind;
+  }
+  throw SpecError(folder, "", "holds no weights (" + names + ")");
 }
 
 void write_weights(const Weights& weights, const std::filesystem::path& path) {

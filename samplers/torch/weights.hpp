@@ -14,7 +14,7 @@ struct WeightFiles {
   Weights tensors;
 };
 /// The weights of a folder in diffusers' layout: diffusers' own file, or the shards that its index names, or the only
-/// file of weights there is. Throws SpecError.
+/// file of weights there is; safetensors before state dicts (.bin). Throws SpecError.
 WeightFiles find_weights(const std::filesystem::path& folder);
 
 /// The same names, sorted, on the CPU, in one file; written beside and renamed. Throws UsageError.

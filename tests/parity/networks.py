@@ -3,7 +3,9 @@
 diffusers' own UNet2DModel in float64, loaded by its own from_pretrained out of a folder, on small configurations that
 together touch every branch; and the bias-free CNN in a few lines of torch. Weights and inputs are not stored: they are
 `hashed` from their names, here and in tests/torch/hashed.hpp. Only timesteps and outputs are.
+Beside them state_dict.bin, written by torch.save.
 """
+import collections
 import json
 import math
 import pathlib
@@ -125,6 +127,25 @@ def bias_free(name, channels, out_channels, width, layers, shape):
     return {"name": name, "config": config, "shape": list(shape), "output": x.flatten().tolist()}
 
 
+def state_dict(path):
+    """What torch.save can make of a state dict: parameters, views with an offset and strides, a storage that two share,
+    every precision. Each tensor is `hashed` from its name (in its precision)."""
+    base = hashed("base", (4, 6)).float()
+    tensors = collections.OrderedDict(
+        double=hashed("double", (2, 3)),
+        float=torch.nn.Parameter(hashed("float", (3,)).float()),
+        half=hashed("half", (5, 1)).half(),
+        bfloat16=hashed("bfloat16", (2, 2)).bfloat16(),
+        scalar=hashed("scalar", ()),
+        rows=base[1:3],
+        transposed=base.T,
+        channels_last=hashed("channels_last", (2, 3, 2, 2)).float().to(memory_format=torch.channels_last),
+        integers=torch.arange(-2, 3),
+    )
+    tensors._metadata = collections.OrderedDict({"": {"version": 1}})
+    torch.save(tensors, path)
+
+
 BASE = {
     "sample_size": 8,
     "in_channels": 2,
@@ -213,12 +234,13 @@ def main():
             bias_free("stage-of-a-cascade", 4, 3, 4, 3, (2, 4, 5, 4)),
         ],
     }
-    out = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else pathlib.Path(__file__).parents[1] / "torch/data/networks.json"
+    folder = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else pathlib.Path(__file__).parents[1] / "torch/data"
     lines = [
         f'"{kind}": [\n' + ",\n".join(json.dumps(f, separators=(",", ":")) for f in entries) + "\n]"
         for kind, entries in networks.items()
     ]
-    out.write_text("{\n" + ",\n".join(lines) + "\n}\n")
+    state_dict(folder / "state_dict.bin")
+    (folder / "networks.json").write_text("{\n" + ",\n".join(lines) + "\n}\n")
 
 
 if __name__ == "__main__":
