@@ -33,7 +33,7 @@ Progress::~Progress() {
   if (shown_ && terminal_) std::fputs("\r\033[K", stderr);
 }
 
-void Progress::show(double share) {
+void Progress::show(double share, const std::string& beside) {
   const Clock::time_point now = Clock::now();
   if (first_share_ < 0) {
     first_share_ = share;
@@ -45,8 +45,8 @@ void Progress::show(double share) {
   last_ = now;
   shown_ = true;
   const double left = spent * (1 - share) / (share - first_share_);
-  std::fprintf(stderr, "%s%s: %.0f%%, %s left%s", terminal_ ? "\r\033[K" : "", what_.c_str(), 100 * share,
-               readable(left).c_str(), terminal_ ? "" : "\n");
+  std::fprintf(stderr, "%s%s: %.0f%%, %s left%s%s%s", terminal_ ? "\r\033[K" : "", what_.c_str(), 100 * share,
+               readable(left).c_str(), beside.empty() ? "" : ", ", beside.c_str(), terminal_ ? "" : "\n");
   std::fflush(stderr);
 }
 

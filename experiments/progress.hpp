@@ -12,7 +12,7 @@ class Progress {
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
   /// The share that is done; the time left is guessed from what was done since the first call.
-  void show(double share);
+  void show(double share, const std::string& beside = "");
 
  private:
   using Clock = std::chrono::steady_clock;

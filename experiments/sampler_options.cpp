@@ -566,6 +566,13 @@ Sampler build_dlg(const Object& o, const std::vector<std::string_view>& any, con
 
 }  // namespace
 
+bool has_option(std::string_view sampler, std::string_view key) {
+  const Registration* r = registered(sampler);
+  if (!r) return false;
+  const std::vector<std::string_view> keys = joined(common_keys, r->keys);
+  return std::find(keys.begin(), keys.end(), key) != keys.end();
+}
+
 SamplerChoice read_sampler(const Object& spec) {
   return read_sampler(spec.at("schedule"), spec.at("sampler"), spec.find("lml"));
 }

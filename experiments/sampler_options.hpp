@@ -15,6 +15,9 @@ struct SamplerChoice {
   double start_deviation;
 };
 
+/// Whether the sampler of this name has such an option; false where there is no such sampler.
+bool has_option(std::string_view sampler, std::string_view key);
+
 /// Throws SpecError: unknown samplers (with the list), options that a sampler does not have, and all that is wrong with
 /// a value.
 SamplerChoice read_sampler(const Object& spec);

@@ -19,6 +19,8 @@ namespace {
 constexpr std::uint64_t start_stream = 0x5374617274, step_stream = 0x53746570;
 constexpr std::uint64_t stages = 16;  // draws that one step may ask for
 
+std::uint64_t draw_number(Index step, int stage) { return std::uint64_t(step) * stages + std::uint64_t(stage); }
+
 // N(0, I) for samples first, ..., first + n - 1. `wide`: on all threads.
 Points normals(const NormalStream& stream, std::uint64_t first, std::uint64_t step, Index n, Index d, bool wide) {
   constexpr Index group = 32;  // what NormalStream::normals makes at once
@@ -40,7 +42,7 @@ struct BlockNoise {
   std::uint64_t first;
   Index n, d;
   Points operator()(Index step, int stage) const {
-    return normals(*stream, first, std::uint64_t(step) * stages + std::uint64_t(stage), n, d, false);
+    return normals(*stream, first, draw_number(step, stage), n, d, false);
   }
 };
 
@@ -163,6 +165,10 @@ Index block_rows(const Target& target) {
 
 Points noise_starts(double deviation, Index n, Index d, const SamplePlan& plan) {
   return deviation * normals(NormalStream(plan.seed, start_stream), plan.first, 0, n, d, true);
+}
+
+Points step_noise(Index step, int stage, Index n, Index d, const SamplePlan& plan) {
+  return normals(NormalStream(plan.seed, step_stream), plan.first, draw_number(step, stage), n, d, true);
 }
 
 SampleSet sample(const Sampler& sampler, ExactSource& source, const Points& start, const SamplePlan& plan) {

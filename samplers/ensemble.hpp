@@ -38,5 +38,7 @@ SampleSet sample(const Sampler& sampler, ExactSource& source, const Points& star
 
 /// deviation times N(0, I), n x d, addressed by (seed, number of the sample).
 Points noise_starts(double deviation, Index n, Index d, const SamplePlan& plan);
+/// N(0, I), n x d, that a step draws in its `stage`, addressed by (seed, number of the sample, step, stage).
+Points step_noise(Index step, int stage, Index n, Index d, const SamplePlan& plan);
 
 }  // namespace lml

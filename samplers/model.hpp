@@ -101,7 +101,11 @@ class Model {
   Index calls() const { return calls_; }
   /// The last uncorrected answer: with x and the stepper's memory, all that the rest of a run depends on.
   const std::optional<S>& remembered() const { return remembered_; }
-  void remember(S q) { remembered_.emplace(std::move(q)); }
+  /// Goes on where another model of the same kind stood.
+  void resume(Index calls, std::optional<S> remembered) {
+    calls_ = calls;
+    remembered_ = std::move(remembered);
+  }
 
  private:
   bool corrects() const { return !std::holds_alternative<NoCorrection>(correction_); }

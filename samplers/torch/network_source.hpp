@@ -24,7 +24,11 @@ class NetworkSource : public Source<at::Tensor> {
   const std::vector<Node>& calls() const { return calls_; }
 
  private:
+  // What the network says, a blind one in units of the noise.
   at::Tensor answer(const at::Tensor& x, const Node& at);
+  Parameterisation kind() const {
+    return model_->asked == Asked::at_timestep ? model_->prediction : Parameterisation::epsilon;
+  }
 
   const PretrainedModel* model_;
   std::vector<Node> calls_;

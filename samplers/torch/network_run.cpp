@@ -1,0 +1,56 @@
+#include "samplers/torch/network_run.hpp"
+
+#include <c10/core/GradMode.h>
+
+namespace lml {
+
+using at::Tensor;
+
+Points points_of(const Tensor& x) {
+  const Tensor flat = x.detach().flatten(1).to(at::kCPU, at::kDouble).contiguous();
+  return Eigen::Map<const Points>(flat.data_ptr<double>(), flat.size(0), flat.size(1));
+}
+
+Tensor tensor_of(const PointsRef& x, const PretrainedModel& model, at::ScalarType type) {
+  std::vector<std::int64_t> shape{x.rows()};
+  shape.insert(shape.end(), model.shape.begin(), model.shape.end());
+  Points copy = x;
+  return at::from_blob(copy.data(), shape, at::kDouble)
+      .to(model.network->options().device(), type, false, /*copy=*/true);
+}
+
+Points network_starts(const PretrainedModel& model, const Node& first, double deviation, Index n,
+                      const SamplePlan& plan) {
+  Index d = 1;
+  for (std::int64_t side : model.shape) d *= side;
+  return noise_starts(deviation, n, d, plan).array() + first.alpha * model.initial_mean;
+}
+
+BatchState begin_batch(const PretrainedModel& model, const PointsRef& start, const BatchPlan& plan) {
+  return {{tensor_of(start, model, plan.solver)}, std::nullopt, {}};
+}
+
+void finish_batch(const Sampler& sampler, const PretrainedModel& model, const BatchPlan& plan, BatchState& state,
+                  const std::function<void(const BatchState&)>& after) {
+  const c10::NoGradGuard no_grad;
+  NetworkSource source(model);
+  Model<Tensor> asked(source, sampler.correction, sampler.clipping);
+  asked.resume(Index(state.calls.size()), state.remembered);
+  const std::vector<Node> before = state.calls;
+  const auto noise = [&](Index step, int stage) {
+    const Tensor& x = state.run.x;
+    return tensor_of(step_noise(step, stage, x.size(0), x[0].numel(), {plan.seed, plan.first}), model, plan.solver);
+  };
+  advance(sampler, asked, noise, state.run, [&](const Run<Tensor>& run) {
+    const Tensor bad = at::isfinite(run.x).flatten(1).all(1).logical_not();
+    if (bad.any().item<bool>())
+      throw NotFinite("image " + std::to_string(plan.first + bad.to(at::kLong).argmax().item<std::int64_t>()) +
+                      " is not a finite number after step " + std::to_string(run.step - 1) + " (both counted from 0)");
+    state.remembered = asked.remembered();
+    state.calls = before;
+    state.calls.insert(state.calls.end(), source.calls().begin(), source.calls().end());
+    if (after) after(state);
+  });
+}
+
+}  // namespace lml
