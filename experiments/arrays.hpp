@@ -23,7 +23,10 @@ struct ArrayOptions {
 /// eight axes, none of length 0; entries must be finite. Throws BadInput("", "<file name>: ...").
 Points read_array(const std::filesystem::path& path, const ArrayOptions& options = {});
 
-/// Header of a version 1 .npy file of little-endian float64 in C order; the numbers follow it as they lie in Points.
-std::string npy_header(const std::vector<Index>& shape);
+/// Header of a version 1 .npy file of numpy's dtype `descr` in C order (little-endian float64 unless said); the numbers
+/// follow it as they lie in Points.
+std::string npy_header(const std::vector<Index>& shape, const std::string& descr = "<f8");
+/// Head of a safetensors file of one tensor, of the dtype F64, F32 or U8; its numbers follow.
+std::string safetensors_header(const std::string& name, const std::string& dtype, const std::vector<Index>& shape);
 
 }  // namespace lml

@@ -142,8 +142,8 @@ Points read_npy(const std::filesystem::path& path, const ArrayOptions& options) 
 
 }  // namespace formats
 
-std::string npy_header(const std::vector<Index>& shape) {
-  std::string text = "{'descr': '<f8', 'fortran_order': False, 'shape': (";
+std::string npy_header(const std::vector<Index>& shape, const std::string& descr) {
+  std::string text = "{'descr': '" + descr + "', 'fortran_order': False, 'shape': (";
   for (Index axis : shape) text += std::to_string(axis) + ", ";
   text += "), }";
   text.append(63 - (10 + text.size()) % 64, ' ');  // magic, version and length are 10 bytes; data starts on 64

@@ -173,16 +173,11 @@ void require_folder(const std::string& out) {
 void deliver(const Common& common, const std::string& command, const Document& spec, const Results& results,
              std::int64_t evaluations, const std::vector<OutputFile>& extra) {
   if (!common.out.empty()) {
-    const Json manifest{{"command", command},
-                        {"arguments", common.arguments},
-                        {"spec_file", spec.name},
-                        {"spec", *spec.root},
-                        {"version", LML_VERSION},
-                        {"compiler", LML_COMPILER},
-                        {"seed", common.seed},
-                        {"device", "cpu"},
-                        {"threads", omp_get_max_threads()},
-                        {"evaluations", evaluations}};
+    const Json manifest{
+        {"command", command},        {"arguments", common.arguments}, {"spec_file", spec.name},
+        {"spec", *spec.root},        {"version", LML_VERSION},        {"compiler", LML_COMPILER},
+        {"seed", common.seed},       {"device", common.device},       {"threads", omp_get_max_threads()},
+        {"evaluations", evaluations}};
     const std::string result_text = dump(results.document(inline_numbers), 1) + '\n';
     const std::string manifest_text = dump(manifest, 1) + '\n';
     std::vector<OutputFile> files{{"result.json", {result_text}}, {"manifest.json", {manifest_text}}};

@@ -110,3 +110,17 @@ Points read_safetensors(const std::filesystem::path& path, const ArrayOptions& o
 }
 
 }  // namespace lml::formats
+
+namespace lml {
+
+std::string safetensors_header(const std::string& name, const std::string& dtype, const std::vector<Index>& shape) {
+  std::int64_t bytes = dtype == "F64" ? 8 : dtype == "F32" ? 4 : 1;
+  for (Index n : shape) bytes *= n;
+  std::string text = Json{{name, {{"dtype", dtype}, {"shape", shape}, {"data_offsets", {0, bytes}}}}}.dump();
+  text.resize((text.size() + 7) / 8 * 8, ' ');
+  std::string out;
+  for (int i = 0; i < 8; ++i) out += char(text.size() >> (8 * i) & 255);
+  return out + text;
+}
+
+}  // namespace lml

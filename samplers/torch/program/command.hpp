@@ -12,8 +12,7 @@ namespace lml {
 /// Options that all commands share.
 struct TorchOptions {
   Common common;
-  int threads = 0;  // 0: as many as the machine has
-  std::string device = "cpu";
+  int threads = 0;                    // 0: as many as the machine has
   std::string precision = "float32";  // of the network
   at::ScalarType type() const;
 };
@@ -23,5 +22,7 @@ void add_spec(CLI::App& command, TorchOptions& o);
 
 /// What the chosen command will do.
 using Chosen = std::function<int()>;
+
+void add_sample(CLI::App& app, TorchOptions& o, Chosen& run);
 
 }  // namespace lml

@@ -23,7 +23,9 @@ void add_common(CLI::App& command, TorchOptions& o) {
       ->check(
           [](const std::string& text) { return text.starts_with('-') ? std::string("must be >= 0") : std::string(); });
   command.add_option("--threads", o.threads, "threads")->type_name("N")->check(CLI::Range(1, 4096));
-  command.add_option("--device", o.device, "cpu or cuda")->type_name("NAME")->check(CLI::IsMember({"cpu", "cuda"}));
+  command.add_option("--device", o.common.device, "cpu or cuda")
+      ->type_name("NAME")
+      ->check(CLI::IsMember({"cpu", "cuda"}));
   command.add_option("--precision", o.precision, "of the network: float64, float32 or bfloat16")
       ->type_name("NAME")
       ->check(CLI::IsMember({"float64", "float32", "bfloat16"}));
@@ -45,10 +47,11 @@ int main(int argc, char** argv) {
   CLI::App app("Networks under the samplers of lml.", "lml-torch");
   app.set_version_flag("--version", LML_VERSION);
   app.require_subcommand(1);
+  lml::add_sample(app, o, run);
 
   try {
     app.parse(argc, argv);
-    if (o.device == "cuda" && !at::hasCUDA())
+    if (o.common.device == "cuda" && !at::hasCUDA())
       throw lml::NotHere("no CUDA device here, or LibTorch without CUDA: leave --device away, or use --device cpu");
     if (!o.common.out.empty()) lml::require_folder(o.common.out);
     if (o.threads > 0) at::set_num_threads(o.threads);

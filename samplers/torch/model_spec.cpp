@@ -1,0 +1,54 @@
+#include "samplers/torch/model_spec.hpp"
+
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "experiments/sampler_options.hpp"
+
+namespace lml {
+namespace {
+
+// They place the steps, so they have no say beside an explicit list of timesteps.
+bool places_steps(const std::string& key) {
+  static const std::set<std::string> keys{
+      "timestep_spacing", "steps_offset", "use_karras_sigmas", "use_lu_lambdas", "sigma_min", "sigma_max", "rho"};
+  return keys.contains(key);
+}
+
+}  // namespace
+
+PretrainedModel read_model(const Object& spec, at::ScalarType type, const std::string& device) {
+  ModelChoice choice{spec.at("model").path(), std::nullopt, type, at::Device(device)};
+  if (const auto network = spec.find("network")) choice.network = network->string();
+  PretrainedModel model = within(spec.reader(), [&] { return open_model(choice); });
+  const Json& root = *spec.reader().document().root;
+  if (const auto sampler = root.find("sampler"); sampler != root.end() && sampler->is_object())
+    if (const auto said = sampler->find("prediction_type"); said != sampler->end() && said->is_string()) {
+      if (*said == "epsilon") model.prediction = Parameterisation::epsilon;
+      if (*said == "sample") model.prediction = Parameterisation::sample;
+      if (*said == "v_prediction") model.prediction = Parameterisation::v;
+      if (*said == "velocity" || *said == "flow_prediction") model.prediction = Parameterisation::velocity;
+    }
+  return model;
+}
+
+Document with_the_folders_own(const Document& spec, const PretrainedModel& model) {
+  Json root = *spec.root;
+  if (!root.contains("schedule") && !model.schedule.is_null()) root["schedule"] = model.schedule;
+  if (root.contains("sampler") && root["sampler"].is_object()) {
+    Json& sampler = root["sampler"];
+    const std::string name =
+        sampler.contains("name") && sampler["name"].is_string() ? sampler["name"].get<std::string>() : "";
+    const bool placed = sampler.contains("timesteps");
+    const auto add = [&](const Json& more) {
+      for (const auto& [key, value] : more.items())
+        if (key != "name" && !sampler.contains(key) && has_option(name, key) && !(placed && places_steps(key)))
+          sampler[key] = value;
+    };
+    if (model.sampler.is_object()) add(model.sampler);
+    if (model.own.is_object() && model.own.value("name", "") == name) add(model.own);
+  }
+  return {spec.name, spec.folder, std::make_shared<const Json>(std::move(root))};
+}
+
+}  // namespace lml
