@@ -249,6 +249,10 @@ void require_consistent(const UNet2dConfig& c, const Object& o) {
     fail("block_out_channels", "has " + std::to_string(levels) + " entries, down_block_types has " +
                                    std::to_string(c.down_attention.size()) + ", up_block_types has " +
                                    std::to_string(c.up_attention.size()));
+  if (levels > 20) fail("block_out_channels", "has more levels than an image can be halved");
+  if (const Index least = Index(1) << (levels - 1); c.sample_size % least != 0)
+    fail("sample_size", "must be a multiple of " + std::to_string(least) + ", which the levels halve to 1; is " +
+                            std::to_string(c.sample_size));
   if (sinusoids(c) % 2 != 0 || sinusoids(c) < 4)
     fail("time_embedding_channels", "must be even and at least 4, is " + std::to_string(sinusoids(c)));
   struct Divisible {
@@ -340,7 +344,7 @@ UNet2dConfig read_unet2d(const Reader& reader) {
     c.widths.clear();
     for (const Reader& width : v->items()) c.widths.push_back(Index(width.integer(1, 1 << 16)));
   }
-  c.layers = Index(count(o, "layers_per_block", c.layers));
+  if (const auto v = given(o, "layers_per_block")) c.layers = Index(v->integer(1, 100));
   c.middle_scale = number(o, "mid_block_scale_factor", c.middle_scale);
   c.downsample_padding = count(o, "downsample_padding", c.downsample_padding, 0);
   if (c.downsample_padding > 1) o.at("downsample_padding").fail("must be 0 or 1");

@@ -3,7 +3,7 @@
 diffusers' own UNet2DModel in float64, loaded by its own from_pretrained out of a folder, on small configurations that
 together touch every branch; and the bias-free CNN in a few lines of torch. Weights and inputs are not stored: they are
 `hashed` from their names, here and in tests/torch/hashed.hpp. Only timesteps and outputs are.
-Beside them state_dict.bin, written by torch.save.
+Beside them state_dict.bin, written by torch.save, and schedulers.jsonl, the schedulers' default configurations.
 """
 import collections
 import json
@@ -12,9 +12,9 @@ import pathlib
 import sys
 import tempfile
 
+import diffusers
 import numpy as np
 import torch
-from diffusers import UNet2DModel
 from diffusers.models.embeddings import TimestepEmbedding
 from safetensors.torch import save_file
 
@@ -80,7 +80,7 @@ def normalized_residual(attention):
 def unet(name, config, shape, t, old=False):
     own = dict(config)
     channels, residual = own.pop("time_embedding_channels", None), own.pop("attention_residual", None)
-    model = UNet2DModel(**own)
+    model = diffusers.UNet2DModel(**own)
     if channels:
         model.time_embedding = TimestepEmbedding(channels, model.time_embedding.linear_1.out_features)
     rename = old_name if old else str
@@ -92,7 +92,7 @@ def unet(name, config, shape, t, old=False):
         with tempfile.TemporaryDirectory() as folder:
             model.save_config(folder)
             save_file(weights, pathlib.Path(folder) / "diffusion_pytorch_model.safetensors")
-            model = UNet2DModel.from_pretrained(folder, torch_dtype=torch.float64, low_cpu_mem_usage=False)
+            model = diffusers.UNet2DModel.from_pretrained(folder, torch_dtype=torch.float64, low_cpu_mem_usage=False)
     model.eval()
     model.time_proj = Sinusoids(model.config, channels or model.config.block_out_channels[0])
     if residual:
@@ -144,6 +144,13 @@ def state_dict(path):
     )
     tensors._metadata = collections.OrderedDict({"": {"version": 1}})
     torch.save(tensors, path)
+
+
+def schedulers(path):
+    """Each scheduler's configuration as diffusers saves it."""
+    names = "DDPM DDIM PNDM DPMSolverMultistep DPMSolverSinglestep UniPCMultistep DEISMultistep EulerDiscrete HeunDiscrete"
+    configs = [getattr(diffusers, f"{name}Scheduler")() for name in (names + " EDMEuler").split()]
+    path.write_text("".join(json.dumps(json.loads(c.to_json_string())) + "\n" for c in configs))
 
 
 BASE = {
@@ -240,6 +247,7 @@ def main():
         for kind, entries in networks.items()
     ]
     state_dict(folder / "state_dict.bin")
+    schedulers(folder / "schedulers.jsonl")
     (folder / "networks.json").write_text("{\n" + ",\n".join(lines) + "\n}\n")
 
 
