@@ -6,8 +6,10 @@
 #include <nlohmann/json.hpp>
 
 #include "experiments/command.hpp"
+#include "experiments/compare_output.hpp"
 #include "experiments/document.hpp"
 #include "experiments/errors.hpp"
+#include "experiments/hand_over.hpp"
 #include "experiments/output.hpp"
 #include "experiments/progress.hpp"
 #include "experiments/sampler_options.hpp"
@@ -112,68 +114,16 @@ Figures figures(const SampleSet& set, const Reference& reference) {
           std::sqrt(sorted[sorted.size() / 2]), reference.error};
 }
 
-// "dpm_solver++ solver_order=3"
-std::string label(const Json& sampler) {
-  std::string out = sampler["name"].get<std::string>();
-  for (const auto& [key, value] : sampler.items())
-    if (key != "name") out += ' ' + key + '=' + (value.is_string() ? value.get<std::string>() : dump(value));
-  return out;
-}
-std::string label_of_correction(const Json& lml) {
-  if (lml.is_null()) return "none";
-  std::string out = lml["form"].get<std::string>();
-  for (const char* key : {"kappa", "lambda"})
-    if (lml.contains(key)) out += std::string(" ") + key + '=' + dump(lml[key]);
-  return out;
-}
-
-// kappa d/lambda', as which kappa ||eps||^2/lambda' begins: at much noise ||eps||^2 is d on average. Null where the
-// form does not have both.
-Json nominal_beta(const Json& lml, Index d) {
-  if (lml.is_null() || !lml.contains("kappa") || !lml.contains("lambda")) return {};
-  return figure(lml["kappa"].get<double>() * double(d) / lml["lambda"].get<double>());
-}
-
-// A table in which a row of a single entry is a heading, and makes no column wide.
-std::string headed_table(const std::vector<std::vector<std::string>>& rows) {
-  std::vector<std::vector<std::string>> body;
-  for (const auto& row : rows)
-    if (row.size() > 1) body.push_back(row);
-  std::string lines = table(body, "lr"), out;
-  std::size_t at = 0;
-  for (const auto& row : rows) {
-    if (row.size() == 1) {
-      out += row[0] + '\n';
-      continue;
-    }
-    const std::size_t end = lines.find('\n', at) + 1;
-    out += lines.substr(at, end - at);
-    at = end;
-  }
-  return out;
-}
-
 std::string readable(const Query& q, const Json& runs) {
-  std::vector<std::vector<std::string>> rows{{"", "steps", "nfe", "error", "standard error", "median"}};
-  std::string sampler, correction;
-  for (const Json& r : runs) {
-    const bool other = r["label"].get<std::string>() != sampler;
-    if (other) rows.push_back({sampler = r["label"].get<std::string>()});
-    if (other || r["correction"].get<std::string>() != correction) {
-      correction = r["correction"].get<std::string>();
-      rows.push_back({"  correction: " + correction});
-    }
-    rows.push_back({"", dump(r["steps"]), dump(r["nfe"]), brief(r["error"].get<double>()),
-                    brief(r["standard_error"].get<double>()), brief(r["median"].get<double>())});
-  }
   return std::to_string(q.samples) + " starts, d = " + std::to_string(q.target.dim()) +
-         "\nerror: root mean square distance to the end of the exact flow\n\n" + headed_table(rows);
+         "\nerror: root mean square distance to the end of the exact flow\n\n" + table_of_runs(runs);
 }
 
 }  // namespace
 
 int compare_command(const Common& common) {
   const Document document = read_document(common.spec, common.set);
+  if (document.root->contains("model")) hand_over(common, &document);
   const Query q = read_query(document);
   ExactSource source(q.target);
   References references(q.target);

@@ -258,7 +258,8 @@ int main(int argc, char** argv) {
       ->type_name("FILE");
   plot->callback([&] { run = [&]() -> int { lml::plot_command(plot_options); }; });
 
-  for (CLI::App* command : {app.get_subcommand("sample"), app.get_subcommand("evaluate")})
+  for (CLI::App* command :
+       {app.get_subcommand("sample"), app.get_subcommand("compare"), app.get_subcommand("evaluate")})
     command->add_option("--batch", o.batch, "of a network: images at a time; bounds the memory")
         ->type_name("N")
         ->check(CLI::Range(1, 1'000'000));
@@ -278,7 +279,8 @@ int main(int argc, char** argv) {
       std::fputs(welcome, stdout);
       return 0;
     }
-    if (o.common.device == "cuda" && !app.got_subcommand("sample") && !app.got_subcommand("evaluate"))
+    if (o.common.device == "cuda" && !app.got_subcommand("sample") && !app.got_subcommand("compare") &&
+        !app.got_subcommand("evaluate"))
       throw lml::NotHere("lml: only networks run on a GPU: leave --device away, or use --device cpu");
     if (!o.common.out.empty()) lml::require_folder(o.common.out);
     if (o.threads > 0) omp_set_num_threads(o.threads);

@@ -30,16 +30,17 @@ BatchState begin_batch(const PretrainedModel& model, const PointsRef& start, con
   return {{tensor_of(start, model, plan.solver)}, std::nullopt, {}};
 }
 
-void finish_batch(const Sampler& sampler, const PretrainedModel& model, const BatchPlan& plan, BatchState& state,
+void finish_batch(const Sampler& sampler, NetworkSource& source, const BatchPlan& plan, BatchState& state,
                   const std::function<void(const BatchState&)>& after) {
   const c10::NoGradGuard no_grad;
-  NetworkSource source(model);
   Model<Tensor> asked(source, sampler.correction, sampler.clipping);
   asked.resume(Index(state.calls.size()), state.remembered);
   const std::vector<Node> before = state.calls;
+  const auto old = std::ptrdiff_t(source.calls().size());
   const auto noise = [&](Index step, int stage) {
     const Tensor& x = state.run.x;
-    return tensor_of(step_noise(step, stage, x.size(0), x[0].numel(), {plan.seed, plan.first}), model, plan.solver);
+    return tensor_of(step_noise(step, stage, x.size(0), x[0].numel(), {plan.seed, plan.first}), source.model(),
+                     plan.solver);
   };
   advance(sampler, asked, noise, state.run, [&](const Run<Tensor>& run) {
     const Tensor bad = at::isfinite(run.x).flatten(1).all(1).logical_not();
@@ -48,7 +49,7 @@ void finish_batch(const Sampler& sampler, const PretrainedModel& model, const Ba
                       " is not a finite number after step " + std::to_string(run.step - 1) + " (both counted from 0)");
     state.remembered = asked.remembered();
     state.calls = before;
-    state.calls.insert(state.calls.end(), source.calls().begin(), source.calls().end());
+    state.calls.insert(state.calls.end(), source.calls().begin() + old, source.calls().end());
     if (after) after(state);
   });
 }

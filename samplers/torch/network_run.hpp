@@ -27,7 +27,7 @@ Points network_starts(const PretrainedModel& model, const Node& first, double de
 BatchState begin_batch(const PretrainedModel& model, const PointsRef& start, const BatchPlan& plan);
 
 /// To the end of the grid; `after` is called after every step. Throws NotFinite (image and step).
-void finish_batch(const Sampler& sampler, const PretrainedModel& model, const BatchPlan& plan, BatchState& state,
+void finish_batch(const Sampler& sampler, NetworkSource& source, const BatchPlan& plan, BatchState& state,
                   const std::function<void(const BatchState&)>& after = nullptr);
 
 /// [n, C H W] on the host in float64, and back onto the model's device.

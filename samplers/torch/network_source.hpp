@@ -20,8 +20,10 @@ class NetworkSource : public Source<at::Tensor> {
   at::Tensor data(const at::Tensor& x, const Node& at) override;
   at::Tensor velocity(const at::Tensor& x, const Node& at) override;
 
-  /// Where the network was called.
+  const PretrainedModel& model() const { return *model_; }
+  /// Where the network was called, and how long its answers took together.
   const std::vector<Node>& calls() const { return calls_; }
+  double seconds() const { return seconds_; }
 
  private:
   // What the network says, a blind one in units of the noise.
@@ -32,6 +34,7 @@ class NetworkSource : public Source<at::Tensor> {
 
   const PretrainedModel* model_;
   std::vector<Node> calls_;
+  double seconds_ = 0;
 };
 
 }  // namespace lml

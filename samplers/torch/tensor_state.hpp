@@ -1,17 +1,17 @@
 // Tensors of LibTorch as states: n samples along the first axis, any axes behind it, any device, float64 or float32.
 // Nothing is read back to the host: numbers a sample are tensors [n] on the same device.
 #pragma once
-#include <torch/torch.h>
+#include <ATen/ATen.h>
 
 #include "samplers/state.hpp"
 
 namespace lml {
 
 template <>
-struct StateTraits<torch::Tensor> {
-  using Tensor = torch::Tensor;
-  using PerSample = torch::Tensor;
-  using Wide = torch::Tensor;
+struct StateTraits<at::Tensor> {
+  using Tensor = at::Tensor;
+  using PerSample = at::Tensor;
+  using Wide = at::Tensor;
 
   template <class... Rest>
   static Tensor combine(double c, const Tensor& x, const Rest&... rest) {
@@ -21,7 +21,7 @@ struct StateTraits<torch::Tensor> {
   }
   static PerSample inner(const Tensor& x, const Tensor& y) { return (x * y).flatten(1).sum(1); }
   static Gram<Wide> gram(const Tensor& q, const Tensor& p) {
-    const Tensor a = q.flatten(1).to(torch::kFloat64), d = p.flatten(1).to(torch::kFloat64) - a;
+    const Tensor a = q.flatten(1).to(at::kDouble), d = p.flatten(1).to(at::kDouble) - a;
     return {(a * a).sum(1), (a * d).sum(1), (d * d).sum(1)};
   }
   static Tensor extrapolate(const Wide& a, const Tensor& q, const Wide& b, const Tensor& p) {
@@ -29,8 +29,8 @@ struct StateTraits<torch::Tensor> {
   }
   static Tensor multiply(const PerSample& a, const Tensor& q) { return along(a, q) * q; }
   static Tensor dynamic_threshold(const Tensor& x, double quantile, double most) {
-    const Tensor s = along(torch::quantile(x.flatten(1).abs(), quantile, 1).clamp(1, most), x);
-    return torch::minimum(torch::maximum(x, -s), s) / s;
+    const Tensor s = along(at::quantile(x.flatten(1).abs(), quantile, 1).clamp(1, most), x);
+    return at::minimum(at::maximum(x, -s), s) / s;
   }
   static Tensor clamped(const Tensor& x, double c) { return x.clamp(-c, c); }
 
@@ -49,6 +49,6 @@ struct StateTraits<torch::Tensor> {
   }
 };
 
-static_assert(State<torch::Tensor>);
+static_assert(State<at::Tensor>);
 
 }  // namespace lml

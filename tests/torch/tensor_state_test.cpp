@@ -2,6 +2,7 @@
 // link "Eigen float64 -> LibTorch float64" of the chain of references.
 #include "samplers/torch/tensor_state.hpp"
 
+#include <ATen/core/grad_mode.h>
 #include <gtest/gtest.h>
 
 #include "dynamics/random.hpp"
@@ -12,31 +13,31 @@ namespace lml {
 namespace {
 
 // n samples of shape [1, 2, d/2], so that the axes behind the first are really flattened.
-torch::Tensor tensor(const Points& a, torch::Device device = torch::kCPU) {
+at::Tensor tensor(const Points& a, at::Device device = at::kCPU) {
   Points copy = a;
-  return torch::from_blob(copy.data(), {copy.rows(), 1, 2, copy.cols() / 2}, torch::kFloat64).clone().to(device);
+  return at::from_blob(copy.data(), {copy.rows(), 1, 2, copy.cols() / 2}, at::kDouble).clone().to(device);
 }
-Points points(const torch::Tensor& t) {
-  const torch::Tensor flat = t.flatten(1).cpu().contiguous();
+Points points(const at::Tensor& t) {
+  const at::Tensor flat = t.flatten(1).cpu().contiguous();
   return Eigen::Map<const Points>(flat.data_ptr<double>(), flat.size(0), flat.size(1));
 }
 
-class TensorSource : public Source<torch::Tensor> {
+class TensorSource : public Source<at::Tensor> {
  public:
-  TensorSource(ExactSource& exact, torch::Device device) : exact_(&exact), device_(device) {}
-  torch::Tensor epsilon(const torch::Tensor& x, const Node& at) override {
+  TensorSource(ExactSource& exact, at::Device device) : exact_(&exact), device_(device) {}
+  at::Tensor epsilon(const at::Tensor& x, const Node& at) override {
     return tensor(exact_->epsilon(points(x), at), device_);
   }
-  torch::Tensor data(const torch::Tensor& x, const Node& at) override {
+  at::Tensor data(const at::Tensor& x, const Node& at) override {
     return tensor(exact_->data(points(x), at), device_);
   }
-  torch::Tensor velocity(const torch::Tensor& x, const Node& at) override {
+  at::Tensor velocity(const at::Tensor& x, const Node& at) override {
     return tensor(exact_->velocity(points(x), at), device_);
   }
 
  private:
   ExactSource* exact_;
-  torch::Device device_;
+  at::Device device_;
 };
 
 Grid grid_of(const Schedule& schedule) {
@@ -67,8 +68,8 @@ S end_of(const Sampler& sampler, Source<S>& source, S start) {
   return std::move(run.x);
 }
 
-void expect_agreement(torch::Device device) {
-  const torch::NoGradGuard no_grad;
+void expect_agreement(at::Device device) {
+  const c10::NoGradGuard no_grad;
   ExactSource exact(target());
   TensorSource source(exact, device);
   const Points start = Random(5, 1).normals(0, 0, 3, 4);
@@ -89,7 +90,7 @@ void expect_agreement(torch::Device device) {
       const Grid grid = grid_of(d.schedule);
       const Sampler sampler{d.make(grid, 0), grid, form.correction, form.clipping};
       const Points a = end_of<Points>(sampler, exact, start),
-                   b = points(end_of<torch::Tensor>(sampler, source, tensor(start, device)));
+                   b = points(end_of<at::Tensor>(sampler, source, tensor(start, device)));
       // 8 steps, each a sum of at most 5 terms whose weights a multistep formula makes up to 1e2 times larger than the
       // result; the flow itself stretches differences by less than 10 on this target.
       EXPECT_LE((a - b).cwiseAbs().maxCoeff(),
@@ -97,22 +98,22 @@ void expect_agreement(torch::Device device) {
     }
 }
 
-TEST(TensorState, EveryStepperOnTheCpuIsEigens) { expect_agreement(torch::kCPU); }
+TEST(TensorState, EveryStepperOnTheCpuIsEigens) { expect_agreement(at::kCPU); }
 
 #ifdef LML_CUDA
 TEST(TensorState, EveryStepperOnTheGpuIsEigens) {
-  ASSERT_TRUE(torch::cuda::is_available());
-  expect_agreement(torch::kCUDA);
+  ASSERT_TRUE(at::hasCUDA());
+  expect_agreement(at::kCUDA);
 }
 #endif
 
 // Batches do not mix: a sample alone goes where it goes in a batch, but for the order of torch's sums.
 TEST(TensorState, NormsAreOfEachSampleAlone) {
   const Points q = Random(6, 1).normals(0, 0, 4, 6), p = Random(6, 1).normals(0, 1, 4, 6);
-  const torch::Tensor tq = tensor(q), tp = tensor(p);
+  const at::Tensor tq = tensor(q), tp = tensor(p);
   const Points all = points(lml_stable(tq, &tp, {0.1, 0.2}));
   for (Index i = 0; i < 4; ++i) {
-    const torch::Tensor one = tensor(q.row(i)), before = tensor(p.row(i));
+    const at::Tensor one = tensor(q.row(i)), before = tensor(p.row(i));
     EXPECT_LE((points(lml_stable(one, &before, {0.1, 0.2})) - all.row(i)).cwiseAbs().maxCoeff(), 1e-14);
   }
 }

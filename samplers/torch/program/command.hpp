@@ -23,6 +23,7 @@ void add_spec(CLI::App& command, TorchOptions& o);
 /// What the chosen command will do.
 using Chosen = std::function<int()>;
 
+void add_compare(CLI::App& app, TorchOptions& o, Chosen& run);
 void add_sample(CLI::App& app, TorchOptions& o, Chosen& run);
 
 }  // namespace lml

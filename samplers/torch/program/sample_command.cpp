@@ -120,7 +120,8 @@ Images run(const Query& q, const TorchOptions& o, Index batch, const RunStore& s
       state = begin_batch(q.model, start, plan);
       keep(*state);
     }
-    finish_batch(q.choice.sampler, q.model, plan, *state, [&](const BatchState& s) {
+    NetworkSource source(q.model);
+    finish_batch(q.choice.sampler, source, plan, *state, [&](const BatchState& s) {
       keep(s);
       const double share = double(s.run.step) / double(steps);
       progress.show((double(done) + share * double(count)) / double(n),
