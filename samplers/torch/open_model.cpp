@@ -124,7 +124,7 @@ PretrainedModel open_unet(const ModelChoice& choice, const fs::path& folder, con
   return out;
 }
 
-PretrainedModel open_bias_free(const ModelChoice& choice, const Document& document) {
+PretrainedModel open_bias_free(const ModelChoice& choice, const Document& document, bool stage) {
   const Object o = Reader(document).object({"_class_name", "forward_process", "sigma_max", "sigma_min", "initial_mean",
                                             "sample_size", "channels", "prediction", "time_conditioned"});
   o.at("forward_process").one_of({"ve"});
@@ -155,15 +155,18 @@ PretrainedModel open_bias_free(const ModelChoice& choice, const Document& docume
   files.tensors = read_weights(files.file);
   const BiasFreeConfig c = guess_bias_free(files.tensors);
   Weights weights = fitted(files, bias_free_shapes(c), choice);
-  if (c.in_channels != channels || c.out_channels != channels)
+  if (!stage && (c.in_channels != channels || c.out_channels != channels))
     throw BadInput("/network", "\"" + name + "\" makes " + std::to_string(c.out_channels) + " channels out of " +
                                    std::to_string(c.in_channels) +
                                    ": a stage of a cascade, which makes no image by itself");
+  if (stage && (c.in_channels != 4 * channels || c.out_channels != 3 * channels))
+    throw BadInput("/network", "\"" + name + "\" is no stage of a cascade");
   PretrainedModel out;
   out.network = make_bias_free(c, std::move(weights));
   out.asked = Asked::blind;
   out.shape = {channels, side, side};
-  out.initial_mean = o.at("initial_mean").number();
+  const double mean = o.at("initial_mean").number();
+  if (!stage) out.initial_mean = mean;  // details have mean 0
   out.lowest = 0;
   out.schedule = {{"name", "edm"}};
   out.sampler = {{"sigma_max", most}, {"sigma_min", least}};
@@ -172,31 +175,50 @@ PretrainedModel open_bias_free(const ModelChoice& choice, const Document& docume
 
 }  // namespace
 
-PretrainedModel open_model(const ModelChoice& choice) {
-  const fs::path& folder = choice.folder;
+namespace {
+
+/// config.json of the folder or of its unet, by whose class the network is known.
+struct Part {
+  fs::path folder;
+  Document config;
+  std::string kind;
+};
+
+Part open_part(const fs::path& folder) {
   if (!fs::is_directory(folder))
     throw NotHere("no model folder " + one_line(folder.string()) +
                   ": download one in diffusers' layout (unet/config.json, its weights, "
                   "scheduler/scheduler_config.json), and give its path as model");
   if (fs::exists(folder / "model_index.json")) require_plain_pipeline(folder / "model_index.json");
-  fs::path part = fs::exists(folder / "unet" / "config.json") ? folder / "unet" : folder;
+  const fs::path part = fs::exists(folder / "unet" / "config.json") ? folder / "unet" : folder;
   if (!fs::exists(part / "config.json"))
     throw SpecError(folder, "", "is no model folder: it holds neither unet/config.json nor config.json");
-  const Document config = read_diffusers_config(part / "config.json");
-  const Reader root(config);
-  if (!config.root->is_object()) root.fail("must be an object");
-  const std::string kind = config.root->value("_class_name", Json("UNet2DModel")).is_string()
-                               ? config.root->value("_class_name", std::string("UNet2DModel"))
-                               : std::string();
-  if (kind == "BiasFreeCNN") return open_bias_free(choice, config);
-  if (kind != "UNet2DModel") root.fail_below("/_class_name", "is no network known here: UNet2DModel or BiasFreeCNN");
-  if (choice.network) {
-    part = folder / *choice.network;
-    if (choice.network->find_first_of("/\\") != std::string::npos || !fs::exists(part / "config.json"))
-      throw BadInput("/network", "the model folder has no network of that name");
-    return open_unet(choice, part, read_diffusers_config(part / "config.json"));
-  }
-  return open_unet(choice, part, config);
+  Part out{part, read_diffusers_config(part / "config.json"), "UNet2DModel"};
+  const Json& root = *out.config.root;
+  if (!root.is_object()) Reader(out.config).fail("must be an object");
+  if (root.contains("_class_name"))
+    out.kind = root["_class_name"].is_string() ? root["_class_name"].get<std::string>() : "";
+  if (out.kind != "UNet2DModel" && out.kind != "BiasFreeCNN")
+    Reader(out.config).fail_below("/_class_name", "is no network known here: UNet2DModel or BiasFreeCNN");
+  return out;
+}
+
+}  // namespace
+
+PretrainedModel open_model(const ModelChoice& choice) {
+  const Part part = open_part(choice.folder);
+  if (part.kind == "BiasFreeCNN") return open_bias_free(choice, part.config, false);
+  if (!choice.network) return open_unet(choice, part.folder, part.config);
+  const fs::path chosen = choice.folder / *choice.network;
+  if (choice.network->find_first_of("/\\") != std::string::npos || !fs::exists(chosen / "config.json"))
+    throw BadInput("/network", "the model folder has no network of that name");
+  return open_unet(choice, chosen, read_diffusers_config(chosen / "config.json"));
+}
+
+PretrainedModel open_conditional(const ModelChoice& choice) {
+  const Part part = open_part(choice.folder);
+  if (part.kind != "BiasFreeCNN") throw BadInput("/network", "the model folder is no cascade");
+  return open_bias_free(choice, part.config, true);
 }
 
 }  // namespace lml

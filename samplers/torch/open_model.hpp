@@ -47,4 +47,8 @@ struct ModelChoice {
 /// naming the file, where what it holds is not a model that is known here.
 PretrainedModel open_model(const ModelChoice& choice);
 
+/// The same for a stage of a cascade (cascade.hpp), whose network takes an image and its three details, and answers for
+/// the details. Throws BadInput ("/network") for any other network.
+PretrainedModel open_conditional(const ModelChoice& choice);
+
 }  // namespace lml
