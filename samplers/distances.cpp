@@ -5,7 +5,7 @@
 #include <numeric>
 #include <vector>
 
-#include "dynamics/random.hpp"
+#include "samplers/random_splits.hpp"
 #include "theory/parallel.hpp"
 
 namespace lml {
@@ -36,9 +36,15 @@ struct RowSums {
   explicit RowSums(Index n) : k(Vec::Zero(n)), kk(Vec::Zero(n)) {}
 };
 
+// k(x_i, y_j) of two tiles of rows.
+using Kernel = std::function<Eigen::ArrayXXd(const PointsRef& x, const PointsRef& y)>;
+
 // u = exp(-r^2/(2 (4h)^2)); the narrower kernels are its powers 4, 16, 64, 256.
-Eigen::ArrayXXd kernel(const Eigen::Ref<const Eigen::ArrayXXd>& squared_distance, double h) {
-  Eigen::ArrayXXd u = (squared_distance * (-0.5 / (16 * h * h))).exp(), sum = u;
+Eigen::ArrayXXd gaussian_kernels(const PointsRef& x, const PointsRef& y, double h) {
+  Eigen::ArrayXXd r2 = (-2 * x * y.transpose()).array();
+  r2.colwise() += x.rowwise().squaredNorm().array();
+  r2.rowwise() += y.rowwise().squaredNorm().transpose().array();
+  Eigen::ArrayXXd u = (r2.max(0) * (-0.5 / (16 * h * h))).exp(), sum = u;
   for (int i = 0; i < 4; ++i) {
     u = u.square().square();
     sum += u;
@@ -46,19 +52,20 @@ Eigen::ArrayXXd kernel(const Eigen::Ref<const Eigen::ArrayXXd>& squared_distance
   return sum / 5;
 }
 
+Eigen::ArrayXXd cubic_kernel(const PointsRef& x, const PointsRef& y) {
+  return ((x * y.transpose()).array() / double(x.cols()) + 1).cube();
+}
+
 // sum_j k(x_i, y_j), without j = i where y is x itself.
-RowSums row_sums(const Points& x, const Points& y, double h, bool same, const std::function<void(Index)>& done) {
+RowSums row_sums(const Points& x, const Points& y, const Kernel& kernel, bool same,
+                 const std::function<void(Index)>& done) {
   RowSums out(x.rows());
-  const Vec xx = x.rowwise().squaredNorm(), yy = y.rowwise().squaredNorm();
   const Index blocks = (x.rows() + tile - 1) / tile;
   parallel_for(blocks, blocks > 1, [&](Index b) {
     const Index i = b * tile, rows = std::min(tile, x.rows() - i);
     for (Index j = 0; j < y.rows(); j += tile) {
       const Index columns = std::min(tile, y.rows() - j);
-      Eigen::ArrayXXd r2 = (-2 * x.middleRows(i, rows) * y.middleRows(j, columns).transpose()).array();
-      r2.colwise() += xx.segment(i, rows).array();
-      r2.rowwise() += yy.segment(j, columns).transpose().array();
-      Eigen::ArrayXXd k = kernel(r2.max(0), h);
+      Eigen::ArrayXXd k = kernel(x.middleRows(i, rows), y.middleRows(j, columns));
       if (same && i == j) k.matrix().diagonal().setZero();
       for (Index c = 0; c < columns; ++c) {
         out.k.segment(i, rows) += k.col(c).matrix();
@@ -96,6 +103,31 @@ double centred_square(const RowSums& across, const RowSums& back) {
   return std::max(0.0, (total - a - b) / (1 - 1 / m - 1 / n));
 }
 
+// The unbiased estimate of E k(x, x') + E k(y, y') - 2 E k(x, y), with its error (distances.hpp).
+Estimate u_statistic(const Points& a, const Points& b, const Kernel& kernel,
+                     const std::function<void(double)>& progress) {
+  const double n = double(a.rows()), m = double(b.rows());
+  double spent = 0;
+  const double whole = n * n + m * m + 2 * n * m;
+  const auto done = [&](Index pairs) {
+#pragma omp critical(lml_mmd_progress)
+    {
+      spent += double(pairs);
+      if (progress) progress(spent / whole);
+    }
+  };
+  const RowSums xx = row_sums(a, a, kernel, true, done), yy = row_sums(b, b, kernel, true, done);
+  const RowSums xy = row_sums(a, b, kernel, false, done), yx = row_sums(b, a, kernel, false, done);
+  const double sum_x = xx.k.sum(), sum_y = yy.k.sum(), sum_xy = xy.k.sum();
+  const double value = sum_x / (n * (n - 1)) + sum_y / (m * (m - 1)) - 2 * sum_xy / (n * m);
+  const Vec without_x = (sum_x - 2 * xx.k.array()) / ((n - 1) * (n - 2)) - 2 * (sum_xy - xy.k.array()) / ((n - 1) * m);
+  const Vec without_y = (sum_y - 2 * yy.k.array()) / ((m - 1) * (m - 2)) - 2 * (sum_xy - yx.k.array()) / ((m - 1) * n);
+  const double second = 2 * centred_square(xx) / (n * (n - 1)) + 2 * centred_square(yy) / (m * (m - 1)) +
+                        4 * centred_square(xy, yx) / (n * m);
+  const double variance = std::max(jackknife(without_x) + jackknife(without_y) - second, second);
+  return {value, std::sqrt(variance)};
+}
+
 // ---- Sliced Wasserstein
 
 // What is left of a sorted list without one group.
@@ -117,23 +149,6 @@ std::vector<std::pair<double, Index>> sorted_projection(const Points& x, const V
 
 double w2_squared(const std::vector<double>& x, const std::vector<double>& y) {
   return w2_squared_sorted(x.data(), Index(x.size()), y.data(), Index(y.size()));
-}
-
-// For each split whether a sample of all n + m is in the first part: n of them are.
-std::vector<std::vector<char>> random_splits(Index n, Index m, std::uint64_t seed) {
-  const Random random(seed, split_stream);
-  std::vector<std::vector<char>> out;
-  for (Index s = 0; s < splits; ++s) {
-    std::vector<char> first(std::size_t(n + m), 0);
-    // Selection sampling (Knuth, TAOCP 2, 3.4.2 S): each subset of n equally likely.
-    for (Index i = 0, left = n; i < n + m; ++i)
-      if (random.uniform(std::uint64_t(s), std::uint64_t(i), 0) * double(n + m - i) < double(left)) {
-        first[std::size_t(i)] = 1;
-        --left;
-      }
-    out.push_back(std::move(first));
-  }
-  return out;
 }
 
 // ---- Moments
@@ -181,30 +196,17 @@ double median_distance(const Points& x, const Points& y) {
 Estimate mmd_squared(const Points& x, const Points& y, double h, const std::function<void(double)>& progress) {
   require_sizes(x, y, 4);
   if (!(h > 0 && std::isfinite(h))) throw BadInput("/bandwidth", "must be finite and > 0");
-  const Index nx = x.rows(), ny = y.rows();
-  const double n = double(nx), m = double(ny);
   // About a common centre, so that squared distances out of inner products lose little.
-  const Vec centre = ((x.colwise().sum() + y.colwise().sum()) / (n + m)).transpose();
-  const Points a = x.rowwise() - centre.transpose(), b = y.rowwise() - centre.transpose();
-  double spent = 0;
-  const double whole = n * n + m * m + 2 * n * m;
-  const auto done = [&](Index pairs) {
-#pragma omp critical(lml_mmd_progress)
-    {
-      spent += double(pairs);
-      if (progress) progress(spent / whole);
-    }
-  };
-  const RowSums xx = row_sums(a, a, h, true, done), yy = row_sums(b, b, h, true, done);
-  const RowSums xy = row_sums(a, b, h, false, done), yx = row_sums(b, a, h, false, done);
-  const double sum_x = xx.k.sum(), sum_y = yy.k.sum(), sum_xy = xy.k.sum();
-  const double value = sum_x / (n * (n - 1)) + sum_y / (m * (m - 1)) - 2 * sum_xy / (n * m);
-  const Vec without_x = (sum_x - 2 * xx.k.array()) / ((n - 1) * (n - 2)) - 2 * (sum_xy - xy.k.array()) / ((n - 1) * m);
-  const Vec without_y = (sum_y - 2 * yy.k.array()) / ((m - 1) * (m - 2)) - 2 * (sum_xy - yx.k.array()) / ((m - 1) * n);
-  const double second = 2 * centred_square(xx) / (n * (n - 1)) + 2 * centred_square(yy) / (m * (m - 1)) +
-                        4 * centred_square(xy, yx) / (n * m);
-  const double variance = std::max(jackknife(without_x) + jackknife(without_y) - second, second);
-  return {value, std::sqrt(variance)};
+  const double all = double(x.rows() + y.rows());
+  const Vec centre = ((x.colwise().sum() + y.colwise().sum()) / all).transpose();
+  return u_statistic(
+      x.rowwise() - centre.transpose(), y.rowwise() - centre.transpose(),
+      [h](const PointsRef& a, const PointsRef& b) { return gaussian_kernels(a, b, h); }, progress);
+}
+
+Estimate kernel_inception_distance(const Points& x, const Points& y, const std::function<void(double)>& progress) {
+  require_sizes(x, y, 4);
+  return u_statistic(x, y, cubic_kernel, progress);
 }
 
 double mmd_squared_of_gaussians(const Vec& m1, double s1, const Vec& m2, double s2, double h) {
@@ -241,7 +243,7 @@ SlicedDistance sliced_w2(const Points& x, const Points& y, Index directions, std
   if (directions < 2) throw BadInput("/directions", "must be at least 2");
   const Index count = d == 1 ? 1 : directions;
   const Random random(seed, direction_stream);
-  const std::vector<std::vector<char>> first = random_splits(n, m, seed);
+  const std::vector<std::vector<char>> first = random_splits(n, m, splits, Random(seed, split_stream));
   // A direction a row: W_2^2, then without each group of x, of y, then of each split.
   Mat figures(1 + 2 * groups + splits, count);
   parallel_for(count, true, [&](Index l) {

@@ -29,6 +29,10 @@ double median_distance(const Points& x, const Points& y);
 /// `progress`, if given, gets the share that is done. Throws BadInput unless n, m >= 4 and h > 0.
 Estimate mmd_squared(const Points& x, const Points& y, double h, const std::function<void(double)>& progress = {});
 
+/// KID: the same with the kernel (x.y/d + 1)^3 on the features of images (Binkowski et al. 2018, Sec. 4), over all
+/// samples at once and so without their subsets.
+Estimate kernel_inception_distance(const Points& x, const Points& y, const std::function<void(double)>& progress = {});
+
 /// The expectation of mmd_squared between N(m_1, s_1^2 I) and N(m_2, s_2^2 I) in R^d.
 double mmd_squared_of_gaussians(const Vec& m1, double s1, const Vec& m2, double s2, double h);
 

@@ -92,6 +92,57 @@ TEST(Mmd, IsUnbiasedAndKnowsItsError) {
   }
 }
 
+double brute_kid(const Points& x, const Points& y) {
+  const double n = double(x.rows()), m = double(y.rows());
+  const auto k = [](const auto& a, const auto& b) { return std::pow(a.dot(b) / double(a.size()) + 1, 3); };
+  double out = 0;
+  for (Index i = 0; i < x.rows(); ++i)
+    for (Index j = 0; j < x.rows(); ++j) out += i == j ? 0 : k(x.row(i), x.row(j)) / (n * (n - 1));
+  for (Index i = 0; i < y.rows(); ++i)
+    for (Index j = 0; j < y.rows(); ++j) out += i == j ? 0 : k(y.row(i), y.row(j)) / (m * (m - 1));
+  for (Index i = 0; i < x.rows(); ++i)
+    for (Index j = 0; j < y.rows(); ++j) out -= 2 * k(x.row(i), y.row(j)) / (n * m);
+  return out;
+}
+
+// Kernels of up to (1 + |x|^2/3)^3, about 100 at |x| = 3.3, in sums of a few terms each: 1e-12 is 1e2 u times 50.
+TEST(Kid, IsItsDefinition) {
+  for (const auto& [n, m] : {std::pair<Index, Index>{4, 7}, {300, 517}}) {
+    const Points x = normal(n, 3, 0, 1, 1), y = normal(m, 3, 0.3, 1.2, 2);
+    EXPECT_NEAR(kernel_inception_distance(x, y).value, brute_kid(x, y), 1e-12);
+  }
+}
+
+// E (x.y/d + 1)^3 of x ~ N(p 1, s^2 I), y ~ N(q 1, r^2 I), by the moments of x.y given x.
+double mean_cubic_kernel(Index dim, double p, double s, double q, double r) {
+  const double d = double(dim), mu = d * p * q, m1 = d * p * p, m2 = d * q * q, s2 = s * s, r2 = r * r;
+  const double first = mu / d, second = (mu * mu + s2 * m2 + r2 * (m1 + s2 * d)) / (d * d);
+  const double third = (mu * mu * mu + 3 * mu * s2 * m2 + 3 * r2 * mu * (m1 + s2 * d + 2 * s2)) / (d * d * d);
+  return third + 3 * second + 3 * first + 1;
+}
+
+// As for MMD, with what the same 400 repeats show.
+TEST(Kid, IsUnbiasedAndKnowsItsError) {
+  constexpr Index repeats = 400, n = 60, m = 90, d = 5;
+  for (const double shift : {0.0, 0.8}) {
+    Vec values(repeats);
+    double variance = 0;
+    for (Index r = 0; r < repeats; ++r) {
+      const std::uint64_t stream = 9000 + 2 * std::uint64_t(r);
+      const Estimate e =
+          kernel_inception_distance(normal(n, d, 0.5, 1, stream), normal(m, d, 0.5 + shift, 1, stream + 1));
+      values[r] = e.value;
+      variance += e.standard_error * e.standard_error / double(repeats);
+    }
+    const double spread = (values.array() - values.mean()).square().sum() / double(repeats - 1);
+    const double wanted = mean_cubic_kernel(d, 0.5, 1, 0.5, 1) + mean_cubic_kernel(d, 0.5 + shift, 1, 0.5 + shift, 1) -
+                          2 * mean_cubic_kernel(d, 0.5, 1, 0.5 + shift, 1);
+    EXPECT_NEAR(values.mean(), wanted, 4.5 * std::sqrt(spread / double(repeats))) << shift;
+    EXPECT_GT(variance / spread, 0.8) << shift;
+    EXPECT_LT(variance / spread, shift == 0 ? 1.8 : 1.2) << shift;
+  }
+}
+
 // W_2 by its definition: the best matching of equally long lists is the sorted one.
 TEST(SlicedW2, OnTheLineIsTheSortedMatching) {
   const std::vector<double> x{-1, 0.5, 2}, y{0, 1, 4};
