@@ -31,7 +31,7 @@ std::uint64_t payload(const Layout& layout);
 using Source = std::function<void(unsigned char* to, std::size_t n)>;
 
 /// The one place that allocates: to be called once the source is known to hold payload(layout) bytes.
-Points decode(const Layout& layout, const Source& source, const ArrayOptions& options);
+ArrayFile decode(const Layout& layout, const Source& source, const ArrayOptions& options);
 
 /// A regular file, read from the front. Throws BadInput.
 class File {
@@ -66,9 +66,9 @@ struct TensorEntry {
 /// BadInput.
 std::map<std::string, TensorEntry> read_safetensors_header(File& file);
 
-Points read_npy(const std::filesystem::path& path, const ArrayOptions& options);
-Points read_safetensors(const std::filesystem::path& path, const ArrayOptions& options);
-Points read_idx(const std::filesystem::path& path, const ArrayOptions& options);
-Points read_cifar(const std::filesystem::path& path, const ArrayOptions& options);
+ArrayFile read_npy(const std::filesystem::path& path, const ArrayOptions& options);
+ArrayFile read_safetensors(const std::filesystem::path& path, const ArrayOptions& options);
+ArrayFile read_idx(const std::filesystem::path& path, const ArrayOptions& options);
+ArrayFile read_cifar(const std::filesystem::path& path, const ArrayOptions& options);
 
 }  // namespace lml::formats

@@ -112,7 +112,7 @@ void require_size(std::uint64_t claimed, std::uint64_t there) {
                            std::to_string(there));
 }
 
-Points decode(const Layout& layout, const Source& source, const ArrayOptions& options) {
+ArrayFile decode(const Layout& layout, const Source& source, const ArrayOptions& options) {
   if (options.scale && layout.element != Element::u8)
     throw BadInput("", "does not hold bytes, and scale maps bytes (0..255) only");
   const std::uint64_t total = payload(layout) / size_of(layout.element);
@@ -123,7 +123,10 @@ Points decode(const Layout& layout, const Source& source, const ArrayOptions& op
     byte[std::size_t(v)] =
         options.scale ? options.scale->first + (options.scale->second - options.scale->first) * (v / 255.0) : v;
 
-  Points out(kept, d);
+  ArrayFile file{Points(kept, d), {}, layout.element == Element::u8};
+  file.shape.assign(layout.shape.begin(), layout.shape.end());
+  file.shape[0] = kept;
+  Points& out = file.values;
   FortranOrder order(layout.shape);
   const std::size_t width = size_of(layout.element);
   const std::uint64_t wanted = layout.fortran ? total : std::uint64_t(kept) * std::uint64_t(d);
@@ -144,7 +147,7 @@ Points decode(const Layout& layout, const Source& source, const ArrayOptions& op
       out.data()[to] = v;
     }
   }
-  return out;
+  return file;
 }
 
 File::File(const std::filesystem::path& path) {
@@ -176,7 +179,7 @@ void File::skip(std::uint64_t n) {
 
 }  // namespace formats
 
-Points read_array(const std::filesystem::path& path, const ArrayOptions& options) {
+ArrayFile read_array_file(const std::filesystem::path& path, const ArrayOptions& options) {
   try {
     const std::string extension = path.extension().string();
     std::error_code none;
@@ -189,6 +192,10 @@ Points read_array(const std::filesystem::path& path, const ArrayOptions& options
   } catch (const std::bad_alloc&) {
     throw BadInput("", path.filename().string() + ": does not fit into memory; `limit` takes the first points only");
   }
+}
+
+Points read_array(const std::filesystem::path& path, const ArrayOptions& options) {
+  return read_array_file(path, options).values;
 }
 
 }  // namespace lml

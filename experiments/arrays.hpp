@@ -23,6 +23,14 @@ struct ArrayOptions {
 /// eight axes, none of length 0; entries must be finite. Throws BadInput("", "<file name>: ...").
 Points read_array(const std::filesystem::path& path, const ArrayOptions& options = {});
 
+struct ArrayFile {
+  Points values;
+  std::vector<Index> shape;  // of what was read: values.rows() first
+  bool bytes;                // entries are unsigned bytes
+};
+/// The same with what the points were in the file.
+ArrayFile read_array_file(const std::filesystem::path& path, const ArrayOptions& options = {});
+
 /// Header of a version 1 .npy file of numpy's dtype `descr` in C order (little-endian float64 unless said); the numbers
 /// follow it as they lie in Points.
 std::string npy_header(const std::vector<Index>& shape, const std::string& descr = "<f8");

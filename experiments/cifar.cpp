@@ -27,7 +27,7 @@ std::vector<std::filesystem::path> files_of(const std::filesystem::path& path) {
 
 }  // namespace
 
-Points read_cifar(const std::filesystem::path& path, const ArrayOptions& options) {
+ArrayFile read_cifar(const std::filesystem::path& path, const ArrayOptions& options) {
   std::vector<File> files;
   Layout layout;
   layout.shape = {0, 3, 32, 32};

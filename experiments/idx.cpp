@@ -50,7 +50,7 @@ class Inflater {
   gzFile file_;
 };
 
-Points read_gzip(const std::filesystem::path& path, const ArrayOptions& options) {
+ArrayFile read_gzip(const std::filesystem::path& path, const ArrayOptions& options) {
   Inflater inflater(path);
   const Layout layout = header_of([&](unsigned char* to, std::size_t n) {
     if (inflater.some(to, n) != n) throw BadInput("", "is truncated");
@@ -94,7 +94,7 @@ Points read_gzip(const std::filesystem::path& path, const ArrayOptions& options)
 
 }  // namespace
 
-Points read_idx(const std::filesystem::path& path, const ArrayOptions& options) {
+ArrayFile read_idx(const std::filesystem::path& path, const ArrayOptions& options) {
   File file(path);
   if (file.size() < 4) throw BadInput("", "is no array file: it has " + std::to_string(file.size()) + " bytes");
   unsigned char magic[2];

@@ -124,7 +124,7 @@ class Header {
 
 }  // namespace
 
-Points read_npy(const std::filesystem::path& path, const ArrayOptions& options) {
+ArrayFile read_npy(const std::filesystem::path& path, const ArrayOptions& options) {
   File file(path);
   const std::string magic = file.left() < 8 ? "" : file.text(8);
   if (!magic.starts_with("\x93NUMPY")) throw BadInput("", "is no .npy file");

@@ -98,7 +98,7 @@ std::map<std::string, TensorEntry> read_safetensors_header(File& file) {
   return out;
 }
 
-Points read_safetensors(const std::filesystem::path& path, const ArrayOptions& options) {
+ArrayFile read_safetensors(const std::filesystem::path& path, const ArrayOptions& options) {
   File file(path);
   const std::map<std::string, TensorEntry> tensors = read_safetensors_header(file);
   if (tensors.empty()) throw BadInput("", "holds no tensor");
