@@ -344,8 +344,6 @@ TEST_F(Evaluate, EveryMistakeIsNamedByItsPlace) {
                    {{{"metrics", R"(["mdm"])"}}, "/metrics/0: is not known: \"mdm\", did you mean mmd?"},
                    {{{"metrics", R"(["mmd","mmd"])"}}, "/metrics/1: is given twice"},
                    {{{"metrics", R"(["kid"])"}}, "/features: is missing"},
-                   {{{"metrics", R"(["fd"])"}, {"features", "\"f\""}},
-                    "not here: lml: kid and fd are computed on a network's features"},
                    {{{"features", "\"f\""}}, "/features: goes with the metrics kid and fd"},
                    {{{"bandwidth", "1"}}, "/bandwidth: goes with the metric mmd"},
                    {{{"a", "[[1e200],[1],[2],[3]]"}}, "/a: and b hold numbers whose squares are beyond double"},
@@ -364,7 +362,7 @@ TEST_F(Evaluate, EveryMistakeIsNamedByItsPlace) {
                    {{{"a", "\"none.npy\""}}, "/a: none.npy: cannot be read: No such file or directory"},
                    {{{"a", "\"text.npy\""}}, "/a: text.npy: "},
                    {{{"a", "\"empty\""}}, "/a: empty: is no folder of samples: it has no samples.npy"},
-                   {{{"a", "\"images\""}}, "not here: lml: "},
+                   {{{"a", "\"images\""}}, "/a: 1.png: is no PNG image"},
                    {{{"a", "3"}}, "/a: must be a list"},
                    {{{"c", "3"}}, "/c: unknown key"}});
 }

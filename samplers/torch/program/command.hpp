@@ -25,5 +25,6 @@ using Chosen = std::function<int()>;
 
 void add_compare(CLI::App& app, TorchOptions& o, Chosen& run);
 void add_sample(CLI::App& app, TorchOptions& o, Chosen& run);
+void add_evaluate(CLI::App& app, TorchOptions& o, Chosen& run);
 
 }  // namespace lml

@@ -49,6 +49,7 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   lml::add_compare(app, o, run);
   lml::add_sample(app, o, run);
+  lml::add_evaluate(app, o, run);
 
   try {
     app.parse(argc, argv);

@@ -176,6 +176,7 @@ int sample_network(const TorchOptions& o, Index batch) {
   Json timesteps = Json::array();
   for (const Node& at : images.calls) timesteps.push_back(figure(at.t));
   results.put("timesteps", std::move(timesteps));
+  results.put("range", Json::array({q.model.lowest, q.model.highest}));
   const std::vector<Index> axes{q.samples, shape.channels, shape.height, shape.width};
   std::vector<Index> all_axes{Index(images.trajectory.size())};
   all_axes.insert(all_axes.end(), axes.begin(), axes.end());
