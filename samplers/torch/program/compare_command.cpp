@@ -242,19 +242,6 @@ class Runner {
   Progress progress_;
 };
 
-// Each image's distance to another, root mean square over its pixels.
-Vec distances(const Points& a, const Points& b) {
-  return ((a - b).rowwise().squaredNorm() / double(a.cols())).cwiseSqrt();
-}
-
-struct Mean {
-  double value, standard_error;
-};
-Mean mean_of(const Vec& v) {
-  const double n = double(v.size()), mean = v.mean();
-  return {mean, std::sqrt((v.array() - mean).square().sum() / (n - 1) / n)};
-}
-
 /// The finest solutions, one for each end that a sampler has (clean data, or the least noise).
 class References {
  public:
@@ -280,7 +267,7 @@ class References {
       return runner_.run(choice, at::kDouble, std::nullopt).images;
     };
     found->second.end = solve(q_.reference_steps);
-    found->second.error = distances(found->second.end, solve(q_.reference_steps / 2)).mean();
+    found->second.error = rms_distances(found->second.end, solve(q_.reference_steps / 2)).mean();
     return found->second;
   }
 
@@ -293,8 +280,8 @@ class References {
 
 Json run_of(const Entry& e, const Outcome& outcome, const References::Solution& reference, const Vec* base,
             const Query& q) {
-  const Vec distance = distances(outcome.images, reference.end);
-  const Mean error = mean_of(distance);
+  const Vec distance = rms_distances(outcome.images, reference.end);
+  const Estimate error = mean_of(distance);
   std::vector<double> sorted(distance.begin(), distance.end());
   std::nth_element(sorted.begin(), sorted.begin() + std::ptrdiff_t(sorted.size() / 2), sorted.end());
   const double lowest = q.model.lowest, highest = q.model.highest;
@@ -321,7 +308,7 @@ Json run_of(const Entry& e, const Outcome& outcome, const References::Solution& 
       {"network_seconds", figure(outcome.network_seconds)}};
   if (!base) return out;
   // Of the same images under the plain sampler, so that what the images have in common drops out.
-  const Mean difference = mean_of(distance - *base);
+  const Estimate difference = mean_of(distance - *base);
   const Index wins = (distance.array() < base->array()).count(), ties = (distance.array() == base->array()).count();
   out["against_base"] = {{"ratio", figure(error.value / base->mean())},
                          {"difference", figure(difference.value)},
@@ -384,7 +371,7 @@ int compare_networks(const TorchOptions& o, Index batch) {
     const auto key = std::make_pair(dump(e.sampler), e.steps);
     const auto base = bases.find(key);
     Json run = run_of(e, outcome, reference, base == bases.end() ? nullptr : &base->second, q);
-    if (e.lml.is_null()) bases[key] = distances(outcome.images, reference.end);
+    if (e.lml.is_null()) bases[key] = rms_distances(outcome.images, reference.end);
     const auto number = [&](const char* name) {
       return run.contains(name) && run[name].is_number() ? run[name].get<double>() : std::nan("");
     };
