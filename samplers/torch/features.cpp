@@ -3,7 +3,6 @@
 #include <c10/core/GradMode.h>
 
 #include "experiments/errors.hpp"
-#include "samplers/torch/weights.hpp"
 
 namespace lml {
 namespace {
@@ -175,65 +174,26 @@ class MobileNetV2 : public FeatureNetwork {
   Named w_;
 };
 
-void require_shapes(const Weights& weights, const WeightShapes& wanted, const std::string& file) {
-  std::string wrong;
-  const auto add = [&](const std::string& what) { wrong += (wrong.empty() ? "" : "; ") + what; };
-  const auto text = [](at::IntArrayRef shape) {
-    std::string out;
-    for (const auto n : shape) out += (out.empty() ? "[" : ", ") + std::to_string(n);
-    return out.empty() ? std::string("[]") : out + "]";
-  };
-  for (const auto& [name, shape] : wanted) {
-    const auto it = weights.find(name);
-    if (it == weights.end())
-      add("tensor '" + name + "' is missing");
-    else if (it->second.sizes() != at::IntArrayRef(shape))
-      add("tensor '" + name + "' has the shape " + text(it->second.sizes()) + ", not " + text(shape));
-    else if (!it->second.is_floating_point())
-      add("tensor '" + name + "' holds integers");
-  }
-  for (const auto& [name, tensor] : weights)
-    if (!wanted.contains(name)) add("tensor '" + name + "' belongs to no such network");
-  if (!wrong.empty()) throw SpecError(file, "", wrong);
-}
-
-std::filesystem::path file_of(const std::filesystem::path& path) {
-  namespace fs = std::filesystem;
-  std::error_code none;
-  if (fs::is_regular_file(path, none)) return path;
-  const fs::path with = path.string() + ".safetensors";
-  if (fs::is_regular_file(with, none)) return with;
-  std::vector<fs::path> found;
-  for (const fs::directory_entry& e : fs::directory_iterator(path, none))
-    if (e.path().extension() == ".safetensors") found.push_back(e.path());
-  if (found.size() == 1) return found[0];
-  if (found.size() > 1) throw SpecError(path, "", "holds several networks; name one of the files");
-  throw NotHere("lml: " + one_line(path.string()) +
-                ": no feature network is there; it is a safetensors file of ResNet56 or MobileNetV2");
-}
-
 }  // namespace
 
-std::unique_ptr<FeatureNetwork> make_features(Weights weights, const std::string& file) {
-  if (CifarResNet::is(weights)) {
-    const Index blocks = CifarResNet::blocks(weights);
-    require_shapes(weights, CifarResNet::shapes(blocks), file);
-    return std::make_unique<CifarResNet>(weights, blocks);
+std::unique_ptr<FeatureNetwork> make_features(const WeightFiles& files, at::ScalarType type, at::Device device) {
+  if (CifarResNet::is(files.tensors)) {
+    const Index blocks = CifarResNet::blocks(files.tensors);
+    return std::make_unique<CifarResNet>(fitted(files, CifarResNet::shapes(blocks), type, device), blocks);
   }
-  if (MobileNetV2::is(weights)) {
-    require_shapes(weights, MobileNetV2::shapes(), file);
-    return std::make_unique<MobileNetV2>(std::move(weights));
-  }
-  throw SpecError(file, "", "is no feature network: it is neither a CIFAR-10 ResNet nor a MobileNetV2");
+  if (MobileNetV2::is(files.tensors))
+    return std::make_unique<MobileNetV2>(fitted(files, MobileNetV2::shapes(), type, device));
+  throw SpecError(files.file, "", "is no feature network: it is neither a CIFAR-10 ResNet nor a MobileNetV2");
 }
 
 std::unique_ptr<FeatureNetwork> open_features(const std::filesystem::path& path, at::ScalarType type,
                                               at::Device device) {
-  const std::filesystem::path file = file_of(path);
-  Weights weights = read_weights(file);
-  for (auto& [name, tensor] : weights)
-    if (tensor.is_floating_point()) tensor = tensor.to(device, type);
-  return make_features(std::move(weights), file);
+  std::error_code none;
+  if (std::filesystem::is_directory(path, none)) return make_features(find_weights(path), type, device);
+  for (const std::filesystem::path& file : {path, std::filesystem::path(path.string() + ".safetensors")})
+    if (std::filesystem::exists(file, none)) return make_features({file, read_weights(file)}, type, device);
+  throw NotHere("lml: " + one_line(path.string()) +
+                ": no feature network is there; it is a safetensors file of ResNet56 or MobileNetV2");
 }
 
 Tensor prepared(const FeatureNetwork& network, const Tensor& images) {

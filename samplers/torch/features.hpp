@@ -7,7 +7,7 @@
 #include <memory>
 
 #include "samplers/images.hpp"
-#include "samplers/torch/network.hpp"
+#include "samplers/torch/weights.hpp"
 
 namespace lml {
 
@@ -26,12 +26,12 @@ class FeatureNetwork {
   virtual at::TensorOptions options() const = 0;
 };
 
-/// By the names of the file's tensors. `path` is a safetensors file, with or without its extension, or a folder that
-/// holds one. Throws NotHere where there is none, SpecError where it is no such network: all missing, unknown and
-/// wrongly shaped tensors at once.
+/// By the names of the tensors. Throws SpecError where it is no such network.
+std::unique_ptr<FeatureNetwork> make_features(const WeightFiles& files, at::ScalarType type, at::Device device);
+/// `path` is a safetensors file, with or without its extension, or a folder that holds one. Throws NotHere where there
+/// is none.
 std::unique_ptr<FeatureNetwork> open_features(const std::filesystem::path& path, at::ScalarType type,
                                               at::Device device);
-std::unique_ptr<FeatureNetwork> make_features(Weights weights, const std::string& file);
 
 /// Images [n, C, H, W] with C = 1 (taken three times) or 3 in [0, 1], resized bilinearly where they have another size
 /// (align_corners false; smoothed where they shrink). A row a image.

@@ -11,50 +11,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string listed(const std::vector<std::string>& names) {
-  constexpr std::size_t most = 6;
-  std::string out;
-  for (std::size_t i = 0; i < std::min(most, names.size()); ++i) out += (i ? ", " : "") + names[i];
-  return names.size() > most ? out + " and " + std::to_string(names.size() - most) + " more" : out;
-}
-
-std::string shape_text(at::IntArrayRef shape) {
-  std::string out = "[";
-  for (std::size_t i = 0; i < shape.size(); ++i) out += (i ? "," : "") + std::to_string(shape[i]);
-  return out + "]";
-}
-
-/// Exactly the tensors of `shapes`, in the wanted precision, where the network runs.
-Weights fitted(const WeightFiles& files, const WeightShapes& shapes, const ModelChoice& choice) {
-  std::vector<std::string> missing, extra, wrong;
-  for (const auto& [name, shape] : shapes) {
-    const auto it = files.tensors.find(name);
-    if (it == files.tensors.end())
-      missing.push_back(name);
-    else if (it->second.sizes() != at::IntArrayRef(shape))
-      wrong.push_back(name + " is " + shape_text(it->second.sizes()) + " and must be " + shape_text(shape));
-    else if (!it->second.is_floating_point())
-      wrong.push_back(name + " is of integers");
-  }
-  for (const auto& [name, tensor] : files.tensors)
-    if (!shapes.contains(name)) extra.push_back(name);
-  std::string what;
-  const auto add = [&](const char* kind, const std::vector<std::string>& names) {
-    if (!names.empty()) what += (what.empty() ? "" : "; ") + std::string(kind) + ": " + listed(names);
-  };
-  add("missing tensors", missing);
-  add("tensors that the network does not have", extra);
-  add("tensors of another shape or kind", wrong);
-  if (!what.empty()) throw SpecError(files.file, "", what);
-  Weights out;
-  for (const auto& [name, tensor] : files.tensors) {
-    at::Tensor t = tensor.to(choice.device, choice.type);
-    if (t.dim() == 4 && choice.type != at::kDouble) t = t.contiguous(at::MemoryFormat::ChannelsLast);
-    out.emplace(name, std::move(t));
-  }
-  return out;
-}
-
 // Before diffusers 0.16 the parts of an attention had other names; they are renamed there in the same way.
 Weights renamed(Weights weights, const fs::path& file) {
   static const std::pair<std::string, std::string> parts[] = {
@@ -120,7 +76,7 @@ PretrainedModel open_unet(const ModelChoice& choice, const fs::path& folder, con
   }
   WeightFiles files = find_weights(folder);
   files.tensors = renamed(std::move(files.tensors), files.file);
-  out.network = make_unet2d(c, fitted(files, unet2d_shapes(c), choice));
+  out.network = make_unet2d(c, fitted(files, unet2d_shapes(c), choice.type, choice.device));
   return out;
 }
 
@@ -154,7 +110,7 @@ PretrainedModel open_bias_free(const ModelChoice& choice, const Document& docume
   files.file = choice.folder / (name + ".safetensors");
   files.tensors = read_weights(files.file);
   const BiasFreeConfig c = guess_bias_free(files.tensors);
-  Weights weights = fitted(files, bias_free_shapes(c), choice);
+  Weights weights = fitted(files, bias_free_shapes(c), choice.type, choice.device);
   if (!stage && (c.in_channels != channels || c.out_channels != channels))
     throw BadInput("/network", "\"" + name + "\" makes " + std::to_string(c.out_channels) + " channels out of " +
                                    std::to_string(c.in_channels) +

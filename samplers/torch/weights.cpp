@@ -124,6 +124,53 @@ WeightFiles find_weights(const fs::path& folder) {
   throw SpecError(folder, "", "holds no weights (" + names + ")");
 }
 
+namespace {
+
+std::string shape_text(at::IntArrayRef shape) {
+  std::string out = "[";
+  for (std::size_t i = 0; i < shape.size(); ++i) out += (i ? "," : "") + std::to_string(shape[i]);
+  return out + "]";
+}
+
+}  // namespace
+
+std::string listed(const std::vector<std::string>& names) {
+  constexpr std::size_t most = 6;
+  std::string out;
+  for (std::size_t i = 0; i < std::min(most, names.size()); ++i) out += (i ? ", " : "") + names[i];
+  return names.size() > most ? out + " and " + std::to_string(names.size() - most) + " more" : out;
+}
+
+Weights fitted(const WeightFiles& files, const WeightShapes& shapes, at::ScalarType type, at::Device device) {
+  std::vector<std::string> missing, extra, wrong;
+  for (const auto& [name, shape] : shapes) {
+    const auto it = files.tensors.find(name);
+    if (it == files.tensors.end())
+      missing.push_back(name);
+    else if (it->second.sizes() != at::IntArrayRef(shape))
+      wrong.push_back(name + " is " + shape_text(it->second.sizes()) + " and must be " + shape_text(shape));
+    else if (!it->second.is_floating_point())
+      wrong.push_back(name + " is of integers");
+  }
+  for (const auto& [name, tensor] : files.tensors)
+    if (!shapes.contains(name)) extra.push_back(name);
+  std::string what;
+  const auto add = [&](const char* kind, const std::vector<std::string>& names) {
+    if (!names.empty()) what += (what.empty() ? "" : "; ") + std::string(kind) + ": " + listed(names);
+  };
+  add("missing tensors", missing);
+  add("tensors that the network does not have", extra);
+  add("tensors of another shape or kind", wrong);
+  if (!what.empty()) throw SpecError(files.file, "", what);
+  Weights out;
+  for (const auto& [name, tensor] : files.tensors) {
+    at::Tensor t = tensor.to(device, type);
+    if (t.dim() == 4 && type != at::kDouble) t = t.contiguous(at::MemoryFormat::ChannelsLast);
+    out.emplace(name, std::move(t));
+  }
+  return out;
+}
+
 void write_weights(const Weights& weights, const std::filesystem::path& path) {
   Json header = Json::object();
   std::vector<at::Tensor> tensors;

@@ -17,6 +17,12 @@ struct WeightFiles {
 /// file of weights there is; safetensors before state dicts (.bin). Throws SpecError.
 WeightFiles find_weights(const std::filesystem::path& folder);
 
+/// Exactly the tensors of `shapes`, in that precision and there. Throws SpecError, which names all that are missing, of
+/// another shape or unknown.
+Weights fitted(const WeightFiles& files, const WeightShapes& shapes, at::ScalarType type, at::Device device);
+/// The first few, and how many more.
+std::string listed(const std::vector<std::string>& names);
+
 /// The same names, sorted, on the CPU, in one file; written beside and renamed. Throws UsageError.
 void write_weights(const Weights& weights, const std::filesystem::path& file);
 

@@ -136,18 +136,22 @@ TEST(Safetensors, AHeaderThatLiesIsRefused) {
   const Folder f;
   const std::string data = bytes_of(six);
   const std::pair<const char*, std::string> cases[] = {
-      {"claims 64 bytes of numbers where there are 48", R"({"x":{"dtype":"F64","shape":[2,4],"data_offsets":[0,48]}})"},
+      {"has a shape of 64 bytes and data_offsets of 48",
+       R"({"x":{"dtype":"F64","shape":[2,4],"data_offsets":[0,48]}})"},
       {"outside the file", R"({"x":{"dtype":"F64","shape":[2,4],"data_offsets":[0,64]}})"},
       {"outside the file", R"({"x":{"dtype":"F64","shape":[2,3],"data_offsets":[48,0]}})"},
       {"outside the file", R"({"x":{"dtype":"F64","shape":[2,3],"data_offsets":[0]}})"},
-      {"any file holds", R"({"x":{"dtype":"F64","shape":[18446744073709551615,2],"data_offsets":[0,48]}})"},
+      {"a shape whose product overflows",
+       R"({"x":{"dtype":"F64","shape":[18446744073709551615,2],"data_offsets":[0,48]}})"},
       {"entry that is no count", R"({"x":{"dtype":"F64","shape":[-2,-3],"data_offsets":[0,48]}})"},
       {"has the dtype \"C64\"", R"({"x":{"dtype":"C64","shape":[2,3],"data_offsets":[0,48]}})"},
       {"has no dtype", R"({"x":{"shape":[2,3],"data_offsets":[0,48]}})"},
       {"has no dtype", R"({"x":[]})"},
       {"/x: is given twice", R"({"x":1,"x":2})"},
-      {"holds 0 tensors", R"({"__metadata__":{}})"},
-      {"holds 2 tensors", R"({"a":1,"b":2})"},
+      {"holds no tensor", R"({"__metadata__":{}})"},
+      {"holds 2 tensors",
+       R"({"a":{"dtype":"F64","shape":[3],"data_offsets":[0,24]},"b":{"dtype":"F64","shape":[3],"data_offsets":[24,48]}})"},
+      {"has no dtype", R"({"a":1,"b":2})"},
       {"is no object", "[1]"},
       {"unexpected end of input", R"({"x":)"},
   };

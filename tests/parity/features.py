@@ -1,5 +1,5 @@
-"""Writes features.json: what the feature networks of samplers/torch/features.hpp give, by a few lines of torch in
-float64. Their weights and images are hashes of their places, so that none need be kept."""
+"""Writes tests/torch/data/features.json: what the feature networks of samplers/torch/features.hpp give, by a few lines of
+torch in float64. Weights and images are `hashed` from their names (networks.py)."""
 
 import json
 import pathlib
@@ -8,28 +8,25 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from networks import hashed
+
 torch.set_default_dtype(torch.float64)
 
 
-def hashed(shape, stream):
-    """In [0, 1), by entry and stream."""
-    k = np.arange(int(np.prod(shape)), dtype=np.uint32)
-    h = (k + np.uint32(1)) * np.uint32(2654435761) + np.uint32(stream * 0x9E3779B9 % 2**32)
-    h = (h ^ (h >> np.uint32(16))) * np.uint32(0x85EBCA6B)
-    h = h ^ (h >> np.uint32(13))
-    return torch.tensor(h / 2.0**32).reshape(shape)
-
-
 def weights(shapes):
-    """Streams in the order of the names; a convolution's variance is 2 over its inputs."""
+    """A convolution's variance is 2 over its inputs."""
     out = {}
-    for stream, name in enumerate(sorted(shapes)):
-        shape, u = shapes[name], hashed(shapes[name], stream)
+    for name, shape in shapes.items():
+        u = hashed(name, shape)
         if len(shape) > 1:
-            out[name] = (u - 0.5) * np.sqrt(24 / np.prod(shape[1:]))
+            out[name] = u * np.sqrt(6 / np.prod(shape[1:]))
         else:
-            out[name] = u + 0.5 if name.endswith(("running_var", ".weight")) else u - 0.5
+            out[name] = 1 + u / 2 if name.endswith(("running_var", ".weight")) else u / 2
     return out
+
+
+def images(shape):
+    return (hashed("images", shape) + 1) / 2
 
 
 def resnet_shapes(n):
@@ -115,7 +112,7 @@ def main():
     cases = []
     w = weights(resnet_shapes(2))
     for shape in ((2, 3, 32, 32), (1, 1, 24, 20), (1, 3, 48, 40)):
-        x = hashed(shape, 1000).expand(-1, 3, -1, -1)
+        x = images(shape).expand(-1, 3, -1, -1)
         if shape[2:] != (32, 32):
             x = F.interpolate(x, (32, 32), mode="bilinear", align_corners=False, antialias=shape[2] > 32)
         features, logits = resnet(w, 2, x)
@@ -124,12 +121,12 @@ def main():
     for name, wide_in, wide_out, side, _, groups, *_ in mobilenet_layers():
         shapes[name + ".weight"] = (wide_out, wide_in // groups, side, side)
         shapes[name + ".bias"] = (wide_out,)
-    features, logits = mobilenet(weights(shapes), F.interpolate(hashed((1, 3, 75, 50), 1000), (128, 128), mode="bilinear"))
+    features, logits = mobilenet(weights(shapes), F.interpolate(images((1, 3, 75, 50)), (128, 128), mode="bilinear"))
     cases.append({"network": "MobileNetV2", "shape": (1, 3, 75, 50), "features": features[:, ::20].tolist(),
                   "logits": logits[:, ::20].tolist()})
     print(*(f"{c['network']}: features of deviation {np.std(c['features']):.3g}" for c in cases), sep="\n")
     text = json.dumps({"source": f"torch {torch.__version__}", "cases": cases})
-    (pathlib.Path(__file__).parent / "features.json").write_text(text + "\n")
+    (pathlib.Path(__file__).parent.parent / "torch/data/features.json").write_text(text + "\n")
 
 
 if __name__ == "__main__":

@@ -12,22 +12,10 @@
 
 #include "experiments/arrays.hpp"
 #include "experiments/errors.hpp"
-#include "samplers/torch/weights.hpp"
+#include "tests/torch/hashed.hpp"
 
 namespace lml {
 namespace {
-
-// The hash of features.py: numbers in [0, 1) by entry and stream.
-at::Tensor hashed(const std::vector<std::int64_t>& shape, std::uint32_t stream) {
-  at::Tensor out = at::empty(shape, at::kDouble);
-  double* to = out.mutable_data_ptr<double>();
-  for (std::int64_t k = 0; k < out.numel(); ++k) {
-    std::uint32_t h = (std::uint32_t(k) + 1) * 2654435761u + stream * 0x9E3779B9u;
-    h = (h ^ (h >> 16)) * 0x85EBCA6Bu;
-    to[k] = (h ^ (h >> 13)) / 0x1p32;
-  }
-  return out;
-}
 
 // Written out a second time: what a file must hold is part of what is tested.
 WeightShapes resnet_shapes(std::int64_t blocks) {
@@ -69,21 +57,23 @@ WeightShapes mobilenet_shapes() {
   return out;
 }
 
-Weights hashed_weights(const WeightShapes& shapes) {
-  Weights out;
-  std::uint32_t stream = 0;
+// As features.py has them: a convolution's variance is 2 over its inputs.
+WeightFiles hashed_weights(const WeightShapes& shapes) {
+  WeightFiles out{"weights", {}};
   for (const auto& [name, shape] : shapes) {
-    const at::Tensor u = hashed(shape, stream++);
-    if (shape.size() > 1)
-      out[name] = (u - 0.5) * std::sqrt(24.0 / double(u.numel() / u.size(0)));
-    else
-      out[name] = name.ends_with("running_var") || name.ends_with(".weight") ? u + 0.5 : u - 0.5;
+    const at::Tensor u = test::hashed(name, shape);
+    out.tensors[name] = shape.size() > 1 ? u * std::sqrt(6.0 / double(u.numel() / u.size(0)))
+                        : name.ends_with("running_var") || name.ends_with(".weight") ? 1 + u / 2
+                                                                                     : u / 2;
   }
   return out;
 }
 
+at::Tensor hashed_images(const std::vector<std::int64_t>& shape) { return (test::hashed("images", shape) + 1) / 2; }
+
 std::unique_ptr<FeatureNetwork> hashed_network(const std::string& name) {
-  return make_features(hashed_weights(name == "MobileNetV2" ? mobilenet_shapes() : resnet_shapes(2)), "weights");
+  return make_features(hashed_weights(name == "MobileNetV2" ? mobilenet_shapes() : resnet_shapes(2)), at::kDouble,
+                       at::kCPU);
 }
 
 // The worst difference as a share of the largest number.
@@ -102,7 +92,7 @@ double error(const at::Tensor& got, const nlohmann::json& wanted, std::int64_t s
 // 1e-12 together, 100 times less than the number to reach.
 TEST(Features, AreThoseOfAFewLinesOfTorch) {
   const c10::NoGradGuard no_grad;
-  std::ifstream file(LML_PARITY "/features.json");
+  std::ifstream file(LML_TEST_DATA "/features.json");
   const nlohmann::json fixture = nlohmann::json::parse(file);
   ASSERT_EQ(fixture["cases"].size(), 4u);
   for (const auto& c : fixture["cases"]) {
@@ -111,7 +101,7 @@ TEST(Features, AreThoseOfAFewLinesOfTorch) {
     SCOPED_TRACE(name + c["shape"].dump());
     const auto network = hashed_network(name);
     EXPECT_EQ(network->name(), name);
-    const at::Tensor f = network->features(prepared(*network, hashed(shape, 1000)));
+    const at::Tensor f = network->features(prepared(*network, hashed_images(shape)));
     ASSERT_EQ(f.sizes(), at::IntArrayRef({shape[0], network->width()}));
     const std::int64_t stride = name == "MobileNetV2" ? 20 : 1;
     EXPECT_LE(error(f, c["features"], stride), 1e-12);
@@ -121,7 +111,7 @@ TEST(Features, AreThoseOfAFewLinesOfTorch) {
 
 TEST(Features, BatchesDoNotMix) {
   const auto network = hashed_network("ResNet14");
-  const at::Tensor x = hashed({5, 3, 32, 32}, 7);
+  const at::Tensor x = hashed_images({5, 3, 32, 32});
   const auto rows = [&](Index i, Index k) -> Points {
     return Eigen::Map<const Points>(x.const_data_ptr<double>() + i * 3072, k, 3072);
   };
@@ -133,9 +123,9 @@ TEST(Features, BatchesDoNotMix) {
   EXPECT_GT((all.row(0) - all.row(1)).cwiseAbs().maxCoeff(), 0.01);
 }
 
-std::string refusal(const Weights& weights) {
+std::string refusal(const WeightFiles& files) {
   try {
-    make_features(weights, "weights");
+    make_features(files, at::kFloat, at::kCPU);
     return "accepted";
   } catch (const SpecError& e) {
     return e.what();
@@ -143,19 +133,18 @@ std::string refusal(const Weights& weights) {
 }
 
 TEST(Features, EveryWrongTensorIsNamedAtOnce) {
-  Weights weights = hashed_weights(resnet_shapes(2));
-  EXPECT_EQ(refusal(weights), "accepted");
-  weights.erase("bn1.bias");
-  weights["linear.bias"] = at::zeros({100}, at::kDouble);
-  weights["layer3.1.bn2.weight"] = at::zeros({64}, at::kLong);
-  weights["layer4.0.conv1.weight"] = at::zeros({1}, at::kDouble);
-  EXPECT_EQ(refusal(weights),
-            "weights: /: tensor 'bn1.bias' is missing; tensor 'layer3.1.bn2.weight' holds integers; tensor "
-            "'linear.bias' has the shape [100], not [10]; tensor 'layer4.0.conv1.weight' belongs to no such network");
-  Weights mobile = hashed_weights(mobilenet_shapes());
-  mobile.erase("blocks.16.project.bias");
-  EXPECT_EQ(refusal(mobile), "weights: /: tensor 'blocks.16.project.bias' is missing");
-  EXPECT_EQ(refusal({{"x", at::zeros({1})}}),
+  WeightFiles files = hashed_weights(resnet_shapes(2));
+  EXPECT_EQ(refusal(files), "accepted");
+  files.tensors.erase("bn1.bias");
+  files.tensors["linear.bias"] = at::zeros({100}, at::kDouble);
+  files.tensors["layer4.0.conv1.weight"] = at::zeros({1}, at::kDouble);
+  EXPECT_EQ(refusal(files),
+            "weights: /: missing tensors: bn1.bias; tensors that the network does not have: layer4.0.conv1.weight; "
+            "tensors of another shape or kind: linear.bias is [100] and must be [10]");
+  WeightFiles mobile = hashed_weights(mobilenet_shapes());
+  mobile.tensors.erase("blocks.16.project.bias");
+  EXPECT_EQ(refusal(mobile), "weights: /: missing tensors: blocks.16.project.bias");
+  EXPECT_EQ(refusal({"weights", {{"x", at::zeros({1})}}}),
             "weights: /: is no feature network: it is neither a CIFAR-10 ResNet nor a MobileNetV2");
 }
 
