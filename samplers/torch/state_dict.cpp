@@ -1,6 +1,5 @@
 #include "samplers/torch/state_dict.hpp"
 
-#include <array>
 #include <cstring>
 #include <deque>
 #include <map>
