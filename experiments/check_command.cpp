@@ -15,6 +15,7 @@
 
 #include "experiments/document.hpp"
 #include "experiments/errors.hpp"
+#include "experiments/hand_over.hpp"
 #include "experiments/output.hpp"
 #include "experiments/reader.hpp"
 #include "experiments/spec.hpp"
@@ -269,6 +270,13 @@ int check_command(const Common& common, const CheckOptions& options) {
     });
     return *images;
   };
+  context.networks = [](const std::string& command, const std::string& spec) {
+    try {
+      return ask_networks(command, spec);
+    } catch (const NotHere& e) {
+      throw checks::NotHere(e.what());
+    }
+  };
 
   const bool own_target = context.target.has_value();
   const auto start = std::chrono::steady_clock::now();
@@ -285,7 +293,9 @@ int check_command(const Common& common, const CheckOptions& options) {
   for (const Result& r : results)
     for (const checks::Table& t : r.evidence.tables) {
       names.push_back(r.claim.id + "--" + t.name + ".csv");
-      texts.push_back(csv(t.columns, t.rows, t.labels));
+      std::vector<std::vector<std::string>> labels;
+      for (const std::string& word : t.labels) labels.push_back({word});
+      texts.push_back(csv(t.columns, t.rows, labels));
     }
   std::vector<OutputFile> tables;
   for (std::size_t i = 0; i < texts.size(); ++i) tables.push_back({names[i], {texts[i]}});

@@ -14,7 +14,7 @@ struct Common {
   std::string out;               // folder for results; empty: none
   std::vector<std::string> set;  // key.path=value
   std::uint64_t seed = 0;
-  std::string device = "cpu";  // cpu or cuda; only networks run on the latter
+  std::string device = "cpu";          // cpu or cuda; only networks run on the latter
   std::vector<std::string> arguments;  // as typed, for the manifest
 };
 

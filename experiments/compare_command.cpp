@@ -132,7 +132,7 @@ int compare_command(const Common& common) {
 
   Json runs = Json::array();
   std::vector<std::vector<double>> rows;
-  std::vector<std::string> labels;
+  std::vector<std::vector<std::string>> labels;
   std::int64_t evaluations = 0;
   double largest_reference = 0;
   Progress progress("compare");
@@ -155,7 +155,7 @@ int compare_command(const Common& common) {
                       {"median", figure(f.median)},
                       {"reference_error", figure(f.reference)}});
       rows.push_back({double(e.steps), f.nfe, f.rms, f.standard_error, f.median, f.reference});
-      labels.push_back(label(e.sampler) + ',' + label_of_correction(e.lml));
+      labels.push_back({label(e.sampler), label_of_correction(e.lml)});
       evaluations += std::int64_t(f.nfe) * q.samples;
       largest_reference = std::max(largest_reference, f.reference);
     } catch (const NotFinite& error) {

@@ -39,6 +39,7 @@ std::string label_of_correction(const Json& lml) {
   std::string out = lml["form"].get<std::string>();
   for (const char* key : {"kappa", "lambda"})
     if (lml.contains(key)) out += std::string(" ") + key + '=' + dump(lml[key]);
+  if (lml.contains("precision")) out += " in " + lml["precision"].get<std::string>();
   return out;
 }
 
@@ -64,7 +65,8 @@ std::string table_of_runs(const Json& runs, const std::vector<std::string>& colu
                                  brief(r["error"].get<double>()),
                                  brief(r["standard_error"].get<double>()),
                                  brief(r["median"].get<double>())};
-    for (const std::string& c : columns) row.push_back(r[c].is_number() ? brief(r[c].get<double>()) : "");
+    for (const std::string& c : columns)
+      row.push_back(r.contains(c) && r[c].is_number() ? brief(r[c].get<double>()) : "");
     rows.push_back(std::move(row));
   }
   return headed_table(rows);

@@ -10,4 +10,9 @@ namespace lml {
 /// must stand where the build put it. Throws NotHere.
 [[noreturn]] void hand_over(const Common& common, const Document* document = nullptr);
 
+/// What `lml-torch COMMAND - --json` answers to a spec, for the checks of claims; `more` are further arguments. Throws
+/// NotHere where LibTorch or what the spec names is not here, std::runtime_error where it fails.
+std::string ask_networks(const std::string& command, const std::string& spec,
+                         const std::vector<std::string>& more = {});
+
 }  // namespace lml

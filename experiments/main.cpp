@@ -61,7 +61,9 @@ void add_common(CLI::App& command, Options& o) {
   command.add_option("--threads", o.threads, "threads; results do not depend on them")
       ->type_name("N")
       ->check(CLI::Range(1, 4096));
-  command.add_option("--device", o.common.device, "cpu or cuda")->type_name("NAME")->check(CLI::IsMember({"cpu", "cuda"}));
+  command.add_option("--device", o.common.device, "cpu or cuda")
+      ->type_name("NAME")
+      ->check(CLI::IsMember({"cpu", "cuda"}));
   command.add_option("--precision", o.precision, "of a network: float64, float32 or bfloat16")
       ->type_name("NAME")
       ->check(CLI::IsMember({"float64", "float32", "bfloat16"}));

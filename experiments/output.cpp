@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <cstring>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "experiments/arrays.hpp"
 #include "experiments/command.hpp"
@@ -122,15 +123,17 @@ std::string field(const std::string& text) {
 }  // namespace
 
 std::string csv(const std::vector<std::string>& columns, const std::vector<std::vector<double>>& rows,
-                const std::vector<std::string>& labels) {
+                const std::vector<std::vector<std::string>>& labels) {
   std::string out;
   for (std::size_t i = 0; i < columns.size(); ++i) out += (i ? "," : "") + field(columns[i]);
   out += '\n';
   for (std::size_t r = 0; r < rows.size(); ++r) {
     const auto& row = rows[r];
-    if (!labels.empty()) out += field(labels[r]);
+    const char* comma = "";
+    if (!labels.empty())
+      for (const std::string& word : labels[r]) out += std::exchange(comma, ",") + field(word);
     for (std::size_t i = 0; i < row.size(); ++i) {
-      if (i || !labels.empty()) out += ',';
+      out += std::exchange(comma, ",");
       if (std::isinf(row[i]))
         out += row[i] > 0 ? "inf" : "-inf";
       else if (!std::isnan(row[i]))

@@ -25,10 +25,10 @@ struct OutputFile {
 /// nothing is left, not even the folder if it was made here. Throws UsageError.
 void write_files(const std::filesystem::path& folder, const std::vector<OutputFile>& files);
 
-/// RFC 4180: a line of names, then a line a row, after its label if there are any; `inf` as such, an
-/// empty field for NaN.
+/// RFC 4180: a line of names, then a line a row, after its labels if there are any; `inf` as such, an empty field for
+/// NaN.
 std::string csv(const std::vector<std::string>& columns, const std::vector<std::vector<double>>& rows,
-                const std::vector<std::string>& labels = {});
+                const std::vector<std::vector<std::string>>& labels = {});
 
 struct Array {
   std::vector<Index> shape;

@@ -23,6 +23,8 @@ struct Context {
   std::optional<Target> target;
   /// The 60,000 training images of Fashion-MNIST, pixels in [-1, 1], d = 784, loaded at first use. Throws NotHere.
   std::function<const Target&()> fashion_mnist;
+  /// The JSON document of a command on networks (`lml-torch COMMAND - --json`) for a spec. Throws NotHere.
+  std::function<std::string(const std::string& command, const std::string& spec)> networks;
   /// Longer searches and more points, for tighter figures.
   bool full = false;
 };

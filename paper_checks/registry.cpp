@@ -5,6 +5,7 @@
 #include "paper_checks/checks/damping.hpp"
 #include "paper_checks/checks/derivation.hpp"
 #include "paper_checks/checks/laws_discretisation.hpp"
+#include "paper_checks/checks/networks.hpp"
 #include "paper_checks/checks/paper_tables.hpp"
 #include "paper_checks/checks/prop3.hpp"
 #include "paper_checks/checks/prop4.hpp"
@@ -187,6 +188,11 @@ const std::map<std::string, Check>& registry() {
       {"secD4-better-fisher", better_fisher},
       // Table 5
       {"table5-cost", correction_cost},
+      // Real networks
+      {"real-quality", correction_on_a_network},
+      {"real-quality-exact", exact_correction_on_a_network},
+      {"real-quality-celeba40", correction_on_faces},
+      {"real-overhead", overhead_on_a_network},
   };
   return checks;
 }

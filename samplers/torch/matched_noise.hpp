@@ -7,13 +7,15 @@
 
 namespace lml {
 
-/// Keeps what the network answered (epsilon), call by call.
+/// Keeps what the network answered (epsilon), call by call. A copy for itself: a sampler may write over its own.
 class RecordingSource : public NetworkSource {
  public:
   using NetworkSource::NetworkSource;
   at::Tensor epsilon(const at::Tensor& x, const Node& at) override {
-    answers_.push_back(NetworkSource::epsilon(x, at));
-    return answers_.back().clone();
+    at::Tensor out = NetworkSource::epsilon(x, at);
+    const Stopwatch watch(&seconds_);  // what this takes is no part of the sampler's own time
+    answers_.push_back(out.clone());
+    return out;
   }
   const std::vector<at::Tensor>& answers() const { return answers_; }
 

@@ -1,5 +1,6 @@
 #include "samplers/torch/model_spec.hpp"
 
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -15,10 +16,21 @@ bool places_steps(const std::string& key) {
   return keys.contains(key);
 }
 
+std::filesystem::path folder_of(const Reader& model) {
+  const std::filesystem::path own = std::filesystem::path(LML_MODELS) / model.string();
+  if (model.string() == "fashion28") return own;
+  const std::filesystem::path folder = model.path();
+  std::error_code none;
+  if (const char* data = std::getenv("LML_DATA"); data && !std::filesystem::exists(folder, none))
+    if (const auto there = std::filesystem::path(data) / model.string(); std::filesystem::exists(there, none))
+      return there;
+  return folder;
+}
+
 }  // namespace
 
 PretrainedModel read_model(const Object& spec, at::ScalarType type, const std::string& device) {
-  ModelChoice choice{spec.at("model").path(), std::nullopt, type, at::Device(device)};
+  ModelChoice choice{folder_of(spec.at("model")), std::nullopt, type, at::Device(device)};
   if (const auto network = spec.find("network")) choice.network = network->string();
   PretrainedModel model = within(spec.reader(), [&] { return open_model(choice); });
   const Json& root = *spec.reader().document().root;

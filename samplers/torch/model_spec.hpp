@@ -6,8 +6,8 @@
 
 namespace lml {
 
-/// `model`, `network` and, for what the network's answers are, `sampler/prediction_type` of a spec. Throws what
-/// open_model throws, the pointer put before.
+/// `model` (a folder, here or in $LML_DATA, or the name of this project's own: fashion28), `network` and, for what the
+/// network's answers are, `sampler/prediction_type` of a spec. Throws what open_model throws, the pointer put before.
 PretrainedModel read_model(const Object& spec, at::ScalarType type, const std::string& device);
 
 /// The spec with the folder's schedule and the options of its scheduler file, each where the spec does not say it.

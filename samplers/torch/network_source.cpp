@@ -1,6 +1,5 @@
 #include "samplers/torch/network_source.hpp"
 
-#include <chrono>
 #include <cmath>
 
 namespace lml {
@@ -8,16 +7,6 @@ namespace lml {
 using at::Tensor;
 
 namespace {
-
-class Clock {
- public:
-  explicit Clock(double* seconds) : seconds_(seconds), began_(std::chrono::steady_clock::now()) {}
-  ~Clock() { *seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count(); }
-
- private:
-  double* seconds_;
-  std::chrono::steady_clock::time_point began_;
-};
 
 Tensor told(double t, const Tensor& x) { return at::full({x.size(0)}, t, at::kDouble); }
 
@@ -33,7 +22,7 @@ Tensor called(const Network& network, const Tensor& x, double t) {
 
 Tensor NetworkSource::answer(const Tensor& x, const Node& at) {
   calls_.push_back(at);
-  const Clock clock(&seconds_);
+  const Stopwatch watch(&seconds_);
   const Network& network = *model_->network;
   if (model_->asked == Asked::at_timestep) return called(network, x, at.t);
   const double level = noise_level(at);

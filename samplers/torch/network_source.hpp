@@ -1,11 +1,26 @@
 // What a pretrained network answers a sampler (Source): epsilon, x_0 or the velocity at a node, in the solver's
 // precision whatever the network's.
 #pragma once
+#include <chrono>
+
 #include "samplers/model.hpp"
 #include "samplers/torch/open_model.hpp"
 #include "samplers/torch/tensor_state.hpp"
 
 namespace lml {
+
+/// Adds the time from here to the end of the block.
+class Stopwatch {
+ public:
+  explicit Stopwatch(double* seconds) : seconds_(seconds), began_(std::chrono::steady_clock::now()) {}
+  ~Stopwatch() { *seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count(); }
+  Stopwatch(const Stopwatch&) = delete;
+  Stopwatch& operator=(const Stopwatch&) = delete;
+
+ private:
+  double* seconds_;
+  std::chrono::steady_clock::time_point began_;
+};
 
 /// x = alpha x_0 + sigma z, [n, channels, height, width]. The answer follows, by `asked`, from
 ///   at_timestep      the prediction itself: epsilon, x_0, or v = alpha eps - sigma x_0 (Salimans, Ho 2022)
@@ -25,6 +40,9 @@ class NetworkSource : public Source<at::Tensor> {
   const std::vector<Node>& calls() const { return calls_; }
   double seconds() const { return seconds_; }
 
+ protected:
+  double seconds_ = 0;
+
  private:
   // What the network says, a blind one in units of the noise.
   at::Tensor answer(const at::Tensor& x, const Node& at);
@@ -34,7 +52,6 @@ class NetworkSource : public Source<at::Tensor> {
 
   const PretrainedModel* model_;
   std::vector<Node> calls_;
-  double seconds_ = 0;
 };
 
 }  // namespace lml

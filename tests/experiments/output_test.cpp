@@ -51,7 +51,7 @@ TEST(Table, ColumnsLineUp) {
 }
 
 TEST(Csv, FieldsWithCommasAndQuotesStandInQuotes) {
-  EXPECT_EQ(csv({"a, b", "c"}, {{1}}, {"say \"x\""}), "\"a, b\",c\n\"say \"\"x\"\"\",1.0\n");
+  EXPECT_EQ(csv({"a, b", "c"}, {{1}}, {{"say \"x\""}}), "\"a, b\",c\n\"say \"\"x\"\"\",1.0\n");
 }
 
 }  // namespace

@@ -310,6 +310,8 @@ TEST_F(Compare, MeasuresWhatSampleGives) {
   std::string line;
   std::getline(csv, line);
   EXPECT_EQ(line, "sampler,correction,steps,nfe,error,standard_error,median,reference_error");
+  std::getline(csv, line);
+  EXPECT_EQ(line.substr(0, line.find(",5.0,")), r["runs"][0]["label"].get<std::string>() + ",none");
 }
 
 // Forms of the correction without kappa, or without parameters.

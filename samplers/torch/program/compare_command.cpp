@@ -177,8 +177,8 @@ Index calls_of(const Sampler& s) {
 struct Outcome {
   Points images;
   Index nfe = 0;
-  double seconds = 0, network_seconds = 0;
-  double relative_change = std::nan("");  // of the network's answers by the correction, mean
+  double network_seconds = 0, solver_seconds = 0;  // the sampler's own, the correction with it
+  double relative_change = std::nan("");           // of the network's answers by the correction, mean
 };
 
 class Runner {
@@ -188,7 +188,6 @@ class Runner {
 
   Outcome run(const SamplerChoice& choice, at::ScalarType solver, const std::optional<SamplerChoice>& noise_like) {
     Outcome out{Points(q_.samples, q_.shape().size())};
-    const Clock::time_point began = Clock::now();
     double change = 0, changes = 0;
     for (Index first = 0; first < q_.samples; first += batch_) {
       const Index n = std::min(batch_, q_.samples - first);
@@ -198,13 +197,16 @@ class Runner {
           network_starts(q_.model, from, choice.start_deviation, n, {options_.common.seed, std::uint64_t(first)});
       const auto finish = [&](const Sampler& sampler, NetworkSource& source) {
         BatchState state = begin_batch(q_.model, start, plan);
+        const Clock::time_point began = Clock::now();
         finish_batch(sampler, source, plan, state, [&](const BatchState&) {
           progress_.show(std::min(1.0, (done_ + double(n) * double(source.calls().size())) / total_));
         });
+        const double spent = seconds_since(began);
         done_ += double(n) * double(source.calls().size());
         out.images.middleRows(first, n) = points_of(state.run.x);
         out.nfe = Index(source.calls().size());
         out.network_seconds += source.seconds();
+        out.solver_seconds += spent - source.seconds();
       };
       const auto note = [&](const std::vector<at::Tensor>& sizes) {
         for (const at::Tensor& s : sizes) {
@@ -229,7 +231,6 @@ class Runner {
         note(relative_changes(source.answers(), correction));
       }
     }
-    out.seconds = seconds_since(began);
     if (changes > 0) out.relative_change = change / changes;
     return out;
   }
@@ -304,8 +305,8 @@ Json run_of(const Entry& e, const Outcome& outcome, const References::Solution& 
       {"relative_change", std::isnan(outcome.relative_change) ? Json() : figure(outcome.relative_change)},
       {"outside_range", figure(outside)},
       {"contrast", figure(contrast.mean())},
-      {"seconds", figure(outcome.seconds)},
-      {"network_seconds", figure(outcome.network_seconds)}};
+      {"network_seconds", figure(outcome.network_seconds)},
+      {"solver_seconds", figure(outcome.solver_seconds)}};
   if (!base) return out;
   // Of the same images under the plain sampler, so that what the images have in common drops out.
   const Estimate difference = mean_of(distance - *base);
@@ -352,7 +353,7 @@ int compare_networks(const TorchOptions& o, Index batch) {
   References references(document, q, runner);
   Json runs = Json::array();
   std::vector<std::vector<double>> rows;
-  std::vector<std::string> labels;
+  std::vector<std::vector<std::string>> labels;
   double evaluations = 0, largest_reference = 0;
   std::map<std::pair<std::string, Index>, Vec> bases;
   std::vector<OutputFile> files;
@@ -377,10 +378,10 @@ int compare_networks(const TorchOptions& o, Index batch) {
     };
     std::vector<double> row{double(e.steps), double(outcome.nfe)};
     for (const char* name : {"error", "standard_error", "median", "reference_error", "relative_change", "outside_range",
-                             "contrast", "ratio", "wins", "seconds", "network_seconds"})
+                             "contrast", "ratio", "wins", "network_seconds", "solver_seconds"})
       row.push_back(number(name));
     rows.push_back(std::move(row));
-    labels.push_back(label(e.sampler) + ',' + run["correction"].get<std::string>());
+    labels.push_back({label(e.sampler), run["correction"].get<std::string>()});
     if (!o.common.out.empty() && (q.shape().channels == 1 || q.shape().channels == 3)) {
       const Index shown = std::min<Index>(q.samples, 8);
       pictures["run" + std::to_string(runs.size()) + ".png"] = png_grid(
@@ -400,7 +401,7 @@ int compare_networks(const TorchOptions& o, Index batch) {
   results.put("reference_error", figure(largest_reference));
   const std::string table_text =
       csv({"sampler", "correction", "steps", "nfe", "error", "standard_error", "median", "reference_error",
-           "relative_change", "outside_range", "contrast", "ratio", "wins", "seconds", "network_seconds"},
+           "relative_change", "outside_range", "contrast", "ratio", "wins", "network_seconds", "solver_seconds"},
           rows, labels);
   files.push_back({"compare.csv", {table_text}});
   deliver(o.common, "compare", document, results, std::llround(evaluations), files);

@@ -1,0 +1,12 @@
+// Claims about real networks: a spec goes to `lml-torch`, which runs the same samplers on LibTorch.
+#pragma once
+#include "paper_checks/check.hpp"
+
+namespace lml::checks {
+
+Evidence correction_on_a_network(const Context& context);
+Evidence correction_on_faces(const Context& context);
+Evidence exact_correction_on_a_network(const Context& context);
+Evidence overhead_on_a_network(const Context& context);
+
+}  // namespace lml::checks
