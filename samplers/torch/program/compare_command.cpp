@@ -249,6 +249,7 @@ class References {
   struct Solution {
     Points end;
     double error;  // the mean distance to that of half as many steps
+    std::string picture;
   };
   References(const Document& document, const Query& q, Runner& runner) : document_(document), q_(q), runner_(runner) {}
   const Solution& at(const Entry& e) {
@@ -267,6 +268,7 @@ class References {
                         "ends at sigma " + digits(end.sigma) + " where " + e.pointer + " ends at " + digits(to.sigma));
       return runner_.run(choice, at::kDouble, std::nullopt).images;
     };
+    found->second.picture = "reference" + std::to_string(solutions_.size() - 1) + ".png";
     found->second.end = solve(q_.reference_steps);
     found->second.error = rms_distances(found->second.end, solve(q_.reference_steps / 2)).mean();
     return found->second;
@@ -387,6 +389,9 @@ int compare_networks(const TorchOptions& o, Index batch) {
       pictures["run" + std::to_string(runs.size()) + ".png"] = png_grid(
           to_bytes(outcome.images.topRows(shown), q.model.lowest, q.model.highest, Rounding::nearest), q.shape(), 1);
       run["image"] = "run" + std::to_string(runs.size()) + ".png";
+      run["reference_image"] = reference.picture;
+      pictures[reference.picture] = png_grid(
+          to_bytes(reference.end.topRows(shown), q.model.lowest, q.model.highest, Rounding::nearest), q.shape(), 1);
     }
     evaluations += double(outcome.nfe) * double(q.samples);
     largest_reference = std::max(largest_reference, reference.error);
