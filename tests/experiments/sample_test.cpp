@@ -177,7 +177,6 @@ TEST_F(Sample, EveryMistakeIsNamedByItsPlace) {
        {{{"trajectory", "1"}}, "/trajectory: must be true or false"},
        {{{"network", "\"low\""}}, "/network: belongs to a model"},
        {{{"model", "\"m\""}}, "/model: target or model, never both"},
-       {{{"model", "\"m\""}, {"target", ""}}, "not here: lml: this version samples analytic targets only"},
        {{{"sampels", "3"}}, "/sampels: unknown key, did you mean samples?"}});
 }
 
