@@ -26,5 +26,7 @@ using Chosen = std::function<int()>;
 void add_compare(CLI::App& app, TorchOptions& o, Chosen& run);
 void add_sample(CLI::App& app, TorchOptions& o, Chosen& run);
 void add_evaluate(CLI::App& app, TorchOptions& o, Chosen& run);
+void add_network_error(CLI::App& app, TorchOptions& o, Chosen& run);
+void add_train(CLI::App& app, TorchOptions& o, Chosen& run);
 
 }  // namespace lml

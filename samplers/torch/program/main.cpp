@@ -50,6 +50,8 @@ int main(int argc, char** argv) {
   lml::add_compare(app, o, run);
   lml::add_sample(app, o, run);
   lml::add_evaluate(app, o, run);
+  lml::add_network_error(app, o, run);
+  lml::add_train(app, o, run);
 
   try {
     app.parse(argc, argv);
