@@ -284,6 +284,7 @@ int main(int argc, char** argv) {
     command->callback([&] { run = [&]() -> int { lml::hand_over(o.common); }; });
   };
   add_network_command("train", "train a small network on images");
+  add_network_command("hessian", "the curvature of a trained network, and cheap models of it");
   add_network_command("network-error", "how wrong a network's score is, against the exact one");
 
   try {

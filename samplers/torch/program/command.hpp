@@ -24,6 +24,7 @@ void add_spec(CLI::App& command, TorchOptions& o);
 using Chosen = std::function<int()>;
 
 void add_compare(CLI::App& app, TorchOptions& o, Chosen& run);
+void add_hessian(CLI::App& app, TorchOptions& o, Chosen& run);
 void add_sample(CLI::App& app, TorchOptions& o, Chosen& run);
 void add_evaluate(CLI::App& app, TorchOptions& o, Chosen& run);
 void add_network_error(CLI::App& app, TorchOptions& o, Chosen& run);

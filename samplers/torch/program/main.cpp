@@ -48,6 +48,7 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", LML_VERSION);
   app.require_subcommand(1);
   lml::add_compare(app, o, run);
+  lml::add_hessian(app, o, run);
   lml::add_sample(app, o, run);
   lml::add_evaluate(app, o, run);
   lml::add_network_error(app, o, run);
