@@ -129,6 +129,34 @@ Evidence correction_on_faces(const Context& context) {
   return correction_on(context, model_at_hand("celeba40"), context.full ? 128 : 32, "printed", "celeba40");
 }
 
+Evidence score_error_of_a_network(const Context& context) {
+  const std::vector<double> levels{80, 20, 6.9, 3.1, 1.36, 0.6, 0.12, 0.02};
+  constexpr std::size_t tested = 4, control = 2;
+  const Json spec{
+      {"model", "fashion28"}, {"target", "fashion-mnist"}, {"t", levels}, {"samples", context.full ? 512 : 128}};
+  const Json r = Json::parse(context.networks("network-error", spec.dump())).at("training");
+  const auto at = [&](const char* name, std::size_t i) { return r.at(name).at(i).get<double>(); };
+  const auto relative = [&](const char* name, std::size_t i) { return at(name, i) / at("size", i); };
+  Evidence out;
+  out.value = relative("error", tested);
+  out.uncertainty = 4 * relative("error_standard_error", tested);
+  out.second = relative("error_from_losses", tested);
+  out.second_tolerance =
+      4 * std::hypot(relative("error_standard_error", tested), relative("error_from_losses_standard_error", tested));
+  out.control = relative("error", control);
+  Table t{"delta_2",
+          "Error of the network's noise prediction against the exact one of its 60,000 images (root mean square a "
+          "component; the prediction itself is of size 1), on draws from those images",
+          {"sigma/alpha", "delta_2", "standard error", "network's loss", "exact loss", "weight of the nearest image",
+           "share of the error among the 17 nearest images"},
+          {}};
+  for (std::size_t i = 0; i < levels.size(); ++i)
+    t.rows.push_back({levels[i], at("error", i), at("error_standard_error", i), at("network_loss", i),
+                      at("exact_loss", i), at("nearest_weight", i), at("among_neighbours", i)});
+  out.tables = {t};
+  return out;
+}
+
 Evidence overhead_on_a_network(const Context& context) {
   Json spec = comparison("fashion28", 32);
   spec["samplers"] = {{{"name", "ddim"}}};

@@ -7,6 +7,7 @@ namespace lml::checks {
 Evidence correction_on_a_network(const Context& context);
 Evidence correction_on_faces(const Context& context);
 Evidence exact_correction_on_a_network(const Context& context);
+Evidence score_error_of_a_network(const Context& context);
 Evidence overhead_on_a_network(const Context& context);
 
 }  // namespace lml::checks
