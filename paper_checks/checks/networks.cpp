@@ -157,6 +157,46 @@ Evidence score_error_of_a_network(const Context& context) {
   return out;
 }
 
+Evidence rank_one_on_a_network(const Context& context) {
+  const std::vector<double> levels{10, 3, 1, 0.5, 0.25, 0.1, 0.05};
+  const Json spec{{"model", "fashion28"},
+                  {"target", "fashion-mnist"},
+                  {"levels", levels},
+                  {"images", context.full ? 16 : 2},
+                  {"probes", 8}};
+  const Json answer = Json::parse(context.networks("hessian", spec.dump()));
+  const Json &network = answer.at("network"), &exact = answer.at("exact");
+  const auto value = [&](const Json& of, const char* name, std::size_t i) {
+    return of.at(name).at("mean").at(i).get<double>();
+  };
+  const auto error = [&](const char* name, std::size_t i) {
+    return network.at(name).at("standard_error").at(i).get<double>();
+  };
+  Evidence out;
+  out.value = out.control = HUGE_VAL;
+  Table t{
+      "curvature",
+      "Relative Hilbert-Schmidt errors of models of the network's Fisher F = d eps/dx/sigma, and of the exact law of "
+      "its 60,000 images at the same points; asymmetry of the learned Jacobian; u^T F u sigma^2 (the model says 1)",
+      {"sigma/alpha", "u u^T/sigma^2", "standard error", "I/sigma^2", "exact law: u u^T/sigma^2",
+       "exact law: I/sigma^2", "asymmetry", "u^T F u sigma^2", "exact law: u^T F u sigma^2"},
+      {}};
+  for (std::size_t i = 0; i < levels.size(); ++i) {
+    if (value(network, "rank_one", i) < out.value) {
+      out.value = value(network, "rank_one", i);
+      out.uncertainty = 4 * error("rank_one", i);
+      out.second = value(network, "rank_one_plain", i);
+      out.second_tolerance = 4 * std::hypot(error("rank_one", i), error("rank_one_plain", i));
+    }
+    out.control = std::min(out.control, value(network, "identity", i));
+    t.rows.push_back({levels[i], value(network, "rank_one", i), error("rank_one", i), value(network, "identity", i),
+                      value(exact, "rank_one", i), value(exact, "identity", i), value(network, "asymmetry", i),
+                      value(network, "along_u", i), value(exact, "along_u", i)});
+  }
+  out.tables = {t};
+  return out;
+}
+
 Evidence overhead_on_a_network(const Context& context) {
   Json spec = comparison("fashion28", 32);
   spec["samplers"] = {{{"name", "ddim"}}};
