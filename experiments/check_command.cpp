@@ -270,11 +270,13 @@ int check_command(const Common& common, const CheckOptions& options) {
     });
     return *images;
   };
-  context.networks = [](const std::string& command, const std::string& spec) {
+  std::string no_networks;  // what could not be set up once is not tried again; one claim at a time asks
+  context.networks = [&](const std::string& command, const std::string& spec) {
+    if (!no_networks.empty()) throw checks::NotHere(no_networks);
     try {
       return ask_networks(command, spec);
     } catch (const NotHere& e) {
-      throw checks::NotHere(e.what());
+      throw checks::NotHere(no_networks = e.what());
     }
   };
 

@@ -168,7 +168,7 @@ int main(int argc, char** argv) {
                    "    --set schedule.beta_start=1e-4 --set schedule.beta_end=0.02 --out results/s",
                    lml::sample_command);
   add_spec_command("compare", "many samplers at many numbers of steps: errors against evaluations",
-                   "The spec's keys: target, schedule, samples or start as of lml sample, and\n"
+                   "The spec's keys: target or model, schedule, samples or start as of lml sample,\n"
                    "  samplers   a list of objects as of lml sample, without steps\n"
                    "  steps      a list of numbers of steps\n"
                    "  lml        a list of corrections, each beside no correction\n"

@@ -27,6 +27,11 @@ std::filesystem::path folder_of(const Reader& model) {
   return folder;
 }
 
+// Options of the multistep solvers that their singlestep variant does not have.
+bool is_multisteps_own(const std::string& key) {
+  return key == "timestep_spacing" || key == "steps_offset" || key == "euler_at_final" || key == "use_lu_lambdas";
+}
+
 }  // namespace
 
 PretrainedModel read_model(const Object& spec, at::ScalarType type, const std::string& device) {
@@ -51,10 +56,11 @@ Document with_the_folders_own(const Document& spec, const PretrainedModel& model
     Json& sampler = root["sampler"];
     const std::string name =
         sampler.contains("name") && sampler["name"].is_string() ? sampler["name"].get<std::string>() : "";
-    const bool placed = sampler.contains("timesteps");
+    const bool placed = sampler.contains("timesteps"), singlestep = sampler.value("variant", Json()) == "singlestep";
     const auto add = [&](const Json& more) {
       for (const auto& [key, value] : more.items())
-        if (key != "name" && !sampler.contains(key) && has_option(name, key) && !(placed && places_steps(key)))
+        if (key != "name" && !sampler.contains(key) && has_option(name, key) && !(placed && places_steps(key)) &&
+            !(singlestep && is_multisteps_own(key)))
           sampler[key] = value;
     };
     if (model.sampler.is_object()) add(model.sampler);
