@@ -44,9 +44,7 @@ Query read_query(const Common& common, const Document& document) {
   const Object spec = Reader(document).object(
       {"target", "model", "network", "schedule", "sampler", "lml", "samples", "start", "trajectory", "inline"});
   if (const auto model = spec.find("model")) {
-    model->string();
-    if (spec.has("target")) model->fail("target or model, never both");
-    hand_over(common, &document);
+    model->fail("target or model, never both");
   }
   if (common.device == "cuda") throw NotHere("lml: analytic targets run on the CPU; a model runs on a GPU");
   if (const auto network = spec.find("network")) network->fail("belongs to a model; there is none");
@@ -154,6 +152,7 @@ std::string readable(const Query& q, const SampleSet& set) {
 
 int sample_command(const Common& common) {
   const Document document = read_document(common.spec, common.set);
+  if (document.root->contains("model") && !document.root->contains("target")) hand_over(common, &document);
   const Query q = read_query(common, document);
   if (common.json && common.out.empty() && !q.in_document && q.numbers() > inline_numbers)
     throw SpecError(document.name, "/inline",

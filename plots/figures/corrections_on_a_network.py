@@ -15,6 +15,7 @@ NAME = "corrections_on_a_network"
 
 STRIP, LABEL, CHART, GAP = 3.2, 1.25, 2.1, 0.12  # inches
 MARKERS = (("black", "o"), ("#D55E00", "s"), ("#0072B2", "^"), ("#009E73", "D"), ("#CC79A7", "v"), ("#E69F00", "P"))
+USUAL_KAPPA = 1e-8  # the paper's, which need not be said
 FORMS = {"printed": "as printed", "stable": "in exact arithmetic", "increment": "as published (increment)",
          "adaptive": "eps extrapolated", "noise": "noise of its size"}
 
@@ -103,7 +104,8 @@ def _words(key):
     text = FORMS.get(form, form)
     if form == "noise":
         return text + (" (as printed%s)" % (", " + precision if precision else "") if like == "printed" else "")
-    return text + (", " + precision if precision else "") + (", λ' %g" % damping if damping is not None else "")
+    return text + (", " + precision if precision else "") + (", λ' %g" % damping if damping is not None else "") + (
+        ", κ %g" % kappa if kappa is not None and kappa != USUAL_KAPPA else "")
 
 
 def _strip(result, name):
@@ -146,6 +148,8 @@ def _read(result):
             out["ratio"] = number(against, "ratio", "/against_base")
             if not out["ratio"] > 0:
                 raise result.error(at + "/against_base/ratio", "must be > 0")
+            if not error > 0:
+                raise result.error(at + "/error", "must be > 0")
             out["ratio_error"] = number(against, "standard_error", "/against_base") * out["ratio"] / error
             out["wins"] = int(number(against, "wins", "/against_base"))
         groups.setdefault((run["label"], nfe), {})[key] = out

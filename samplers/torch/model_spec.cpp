@@ -27,6 +27,8 @@ std::filesystem::path folder_of(const Reader& model) {
   return folder;
 }
 
+bool is_a_level(const std::string& key) { return key == "sigma_min" || key == "sigma_max" || key == "rho"; }
+
 // Options of the multistep solvers that their singlestep variant does not have.
 bool is_multisteps_own(const std::string& key) {
   return key == "timestep_spacing" || key == "steps_offset" || key == "euler_at_final" || key == "use_lu_lambdas";
@@ -57,10 +59,12 @@ Document with_the_folders_own(const Document& spec, const PretrainedModel& model
     const std::string name =
         sampler.contains("name") && sampler["name"].is_string() ? sampler["name"].get<std::string>() : "";
     const bool placed = sampler.contains("timesteps"), singlestep = sampler.value("variant", Json()) == "singlestep";
+    // Karras's levels are those of the folder's own schedule.
+    const bool own_levels = root["schedule"] == model.schedule;
     const auto add = [&](const Json& more) {
       for (const auto& [key, value] : more.items())
         if (key != "name" && !sampler.contains(key) && has_option(name, key) && !(placed && places_steps(key)) &&
-            !(singlestep && is_multisteps_own(key)))
+            !(singlestep && is_multisteps_own(key)) && (own_levels || !is_a_level(key)))
           sampler[key] = value;
     };
     if (model.sampler.is_object()) add(model.sampler);

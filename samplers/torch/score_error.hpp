@@ -16,14 +16,11 @@
 
 #include <functional>
 
+#include "samplers/distances.hpp"
 #include "samplers/grid.hpp"
 #include "theory/target.hpp"
 
 namespace lml {
-
-struct Estimate {
-  double value = 0, standard_error = 0;
-};
 
 struct ScoreError {
   Node at{};

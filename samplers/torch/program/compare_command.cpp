@@ -79,8 +79,8 @@ std::optional<SharedGrid> read_grid(const Object& spec) {
 }
 
 /// A sampler with a number of steps, on the shared grid if there is one. What is wrong is named by the spec's pointer.
-SamplerChoice choose(const Document& spec, const Query& q, const std::string& pointer, Json sampler, const Json& lml,
-                     Index steps) {
+SamplerChoice choose(const Document& spec, const Query& q, const std::string& pointer, Json sampler,
+                     const std::string& lml_pointer, const Json& lml, Index steps) {
   if (q.grid)
     sampler["timesteps"] = q.grid->timesteps(steps, q.discrete);
   else
@@ -96,7 +96,16 @@ SamplerChoice choose(const Document& spec, const Query& q, const std::string& po
       throw SpecError(spec.name, pointer, "must be deterministic, and need no exact law");
     return out;
   } catch (const SpecError& e) {
-    throw SpecError(spec.name, pointer, "with " + std::to_string(steps) + " steps: " + e.what());
+    // "file: /pointer: message", with the pointers of one sampler and one correction: named where they stand in the
+    // spec.
+    const std::string text = std::string(e.what()).substr(spec.name.size() + 2);
+    const std::size_t colon = text.find(": ");
+    std::string place = text.substr(0, colon);
+    if (place.starts_with("/lml"))
+      place.replace(0, 4, lml_pointer);
+    else if (place.starts_with("/sampler"))
+      place.replace(0, 8, pointer);
+    throw SpecError(spec.name, place, "with " + std::to_string(steps) + " steps: " + text.substr(colon + 2));
   }
 }
 
@@ -115,8 +124,8 @@ void read_entries(const Document& document, const Object& spec, const std::vecto
         const Json none, lml = c == 0 ? none : root["lml"][c - 1];
         Entry e{sampler, lml, {}, n, pointer};
         Json plain = lml;
+        const std::string place = c > 0 ? "/lml/" + std::to_string(c - 1) : "";
         if (c > 0) {
-          const std::string place = "/lml/" + std::to_string(c - 1);
           if (!lml.is_object()) throw SpecError(document.name, place, "must be an object");
           if (plain.value("form", Json()) == "noise") {
             if (!plain.contains("like")) throw SpecError(document.name, place + "/like", "is missing (a correction)");
@@ -129,13 +138,26 @@ void read_entries(const Document& document, const Object& spec, const std::vecto
             plain.erase("precision");
           }
         }
-        const bool noise = c > 0 && lml["form"] == "noise";
+        const bool noise = c > 0 && lml.value("form", Json()) == "noise";
+        if (noise && plain.is_object() && plain.value("form", Json()) == "increment")
+          throw SpecError(document.name, place + "/like/form",
+                          "increment corrects a solver's step and no answer, so there is no noise of its size");
+        for (const char* key : {"prediction_type", "steps", "timesteps"})
+          if (sampler.contains(key))
+            throw SpecError(document.name, pointer + "/" + key,
+                            std::string(key) == "prediction_type" ? "is the model's: its folder says it"
+                                                                  : "is given for all samplers, beside them");
         // Not every form exists for every sampler: the published code's is left out where it does not.
         if (plain.is_object() && plain.value("form", Json()) == "increment" && sampler.value("name", "") != "ddim" &&
             sampler.value("name", "") != "dpm_solver" && sampler.value("name", "") != "dpm_solver++")
           continue;
-        e.choice = choose(document, q, pointer, sampler, noise ? none : plain, n);
-        if (noise) e.noise_like = choose(document, q, pointer, sampler, plain, n);
+        e.choice = choose(document, q, pointer, sampler, place, noise ? none : plain, n);
+        if (c > 0 && (std::holds_alternative<FlowEuler>(e.choice.sampler.stepper) ||
+                      std::holds_alternative<FlowHeun>(e.choice.sampler.stepper)))
+          throw SpecError(
+              document.name, "/lml/" + std::to_string(c - 1),
+              "corrections are compared on samplers that ask for epsilon; rectified flow asks for velocity");
+        if (noise) e.noise_like = choose(document, q, pointer, sampler, place + "/like", plain, n);
         q.entries.push_back(std::move(e));
       }
 }
@@ -154,6 +176,11 @@ Query read_query(const TorchOptions& o, const Document& document) {
   const Document schedule{document.name, {}, std::make_shared<const Json>(Json{{"schedule", q.schedule}})};
   q.discrete =
       std::holds_alternative<DiscreteSchedule>(read_schedule(Reader(schedule).object({"schedule"}).at("schedule")));
+  if (q.grid && q.discrete && q.grid->to != 0)
+    spec.at("grid")
+        .object({"from", "to", "rho"})
+        .at("to")
+        .fail("must be 0 on a discrete schedule, where runs end at the data");
   std::vector<Index> steps;
   for (const Reader& r : spec.at("steps").items()) steps.push_back(Index(r.integer(1, 100'000)));
   q.samples = spec.at("samples").integer(2, 10'000'000);
@@ -161,9 +188,18 @@ Query read_query(const TorchOptions& o, const Document& document) {
   q.reference_steps = 4 * *std::max_element(steps.begin(), steps.end());
   if (const auto r = spec.find("reference")) {
     const Object reference = r->object({"sampler", "steps"});
-    if (reference.has("sampler")) q.reference_sampler = (*document.root)["reference"]["sampler"];
+    if (const auto sampler = reference.find("sampler")) {
+      q.reference_sampler = (*document.root)["reference"]["sampler"];
+      if (!q.reference_sampler.is_object() || !q.reference_sampler.value("name", Json()).is_string())
+        sampler->fail("must be an object with a name");
+    }
     if (const auto n = reference.find("steps")) q.reference_steps = Index(n->integer(2, 1'000'000));
   }
+  const Index most = *std::max_element(steps.begin(), steps.end());
+  if (q.reference_steps < 2 * most)
+    spec.reader().fail_below("/reference/steps", "must be at least twice the most steps compared, " +
+                                                     std::to_string(2 * most) + ", is " +
+                                                     std::to_string(q.reference_steps));
   read_entries(document, spec, steps, q);
   return q;
 }
@@ -177,7 +213,7 @@ Index calls_of(const Sampler& s) {
 struct Outcome {
   Points images;
   Index nfe = 0;
-  double network_seconds = 0, solver_seconds = 0;  // the sampler's own, the correction with it
+  double network_seconds = 0, solver_seconds = 0;  // the sampler's own, the correction with it; of the last run of two
   double relative_change = std::nan("");           // of the network's answers by the correction, mean
 };
 
@@ -185,6 +221,9 @@ class Runner {
  public:
   Runner(const Query& q, const TorchOptions& o, Index batch, double total)
       : q_(q), options_(o), batch_(batch), total_(total), progress_("compare") {}
+
+  /// Of an image, all together.
+  double evaluations() const { return done_; }
 
   Outcome run(const SamplerChoice& choice, at::ScalarType solver, const std::optional<SamplerChoice>& noise_like) {
     Outcome out{Points(q_.samples, q_.shape().size())};
@@ -195,6 +234,7 @@ class Runner {
       const Node& from = choice.sampler.grid.front().from;
       const Points start =
           network_starts(q_.model, from, choice.start_deviation, n, {options_.common.seed, std::uint64_t(first)});
+      double network = 0, solver = 0;
       const auto finish = [&](const Sampler& sampler, NetworkSource& source) {
         BatchState state = begin_batch(q_.model, start, plan);
         const Clock::time_point began = Clock::now();
@@ -205,8 +245,8 @@ class Runner {
         done_ += double(n) * double(source.calls().size());
         out.images.middleRows(first, n) = points_of(state.run.x);
         out.nfe = Index(source.calls().size());
-        out.network_seconds += source.seconds();
-        out.solver_seconds += spent - source.seconds();
+        network += source.seconds();
+        solver += spent - source.seconds();
       };
       const auto note = [&](const std::vector<at::Tensor>& sizes) {
         for (const at::Tensor& s : sizes) {
@@ -218,6 +258,7 @@ class Runner {
       if (noise_like) {
         RecordingSource like(q_.model);
         finish(noise_like->sampler, like);
+        network = solver = 0;
         auto sizes = relative_changes(like.answers(), noise_like->sampler.correction);
         note(sizes);
         NoisySource noisy(q_.model, std::move(sizes), {options_.common.seed + 1, std::uint64_t(first)});
@@ -230,6 +271,8 @@ class Runner {
         finish(choice.sampler, source);
         note(relative_changes(source.answers(), correction));
       }
+      out.network_seconds += network;
+      out.solver_seconds += solver;
     }
     if (changes > 0) out.relative_change = change / changes;
     return out;
@@ -261,7 +304,7 @@ class References {
       if (has_option(sampler.value("name", ""), "final_sigmas_type") && q_.discrete)
         sampler["final_sigmas_type"] = to.sigma == 0 ? "zero" : "sigma_min";
       Query own{{}, {}, q_.grid ? *q_.grid : SharedGrid{from.t, 0, std::nullopt}, 0, 0, q_.schedule, {}, q_.discrete};
-      const SamplerChoice choice = choose(document_, own, "/reference", sampler, {}, steps);
+      const SamplerChoice choice = choose(document_, own, "/reference/sampler", sampler, "", {}, steps);
       const Node& end = choice.sampler.grid.back().to;
       if (std::abs(end.sigma - to.sigma) > 1e-9 * (1 + to.sigma))
         throw SpecError(document_.name, "/reference",
@@ -356,7 +399,7 @@ int compare_networks(const TorchOptions& o, Index batch) {
   Json runs = Json::array();
   std::vector<std::vector<double>> rows;
   std::vector<std::vector<std::string>> labels;
-  double evaluations = 0, largest_reference = 0;
+  double largest_reference = 0;
   std::map<std::pair<std::string, Index>, Vec> bases;
   std::vector<OutputFile> files;
   std::map<std::string, std::string> pictures;
@@ -393,7 +436,6 @@ int compare_networks(const TorchOptions& o, Index batch) {
       pictures[reference.picture] = png_grid(
           to_bytes(reference.end.topRows(shown), q.model.lowest, q.model.highest, Rounding::nearest), q.shape(), 1);
     }
-    evaluations += double(outcome.nfe) * double(q.samples);
     largest_reference = std::max(largest_reference, reference.error);
     runs.push_back(std::move(run));
   }
@@ -409,7 +451,7 @@ int compare_networks(const TorchOptions& o, Index batch) {
            "relative_change", "outside_range", "contrast", "ratio", "wins", "network_seconds", "solver_seconds"},
           rows, labels);
   files.push_back({"compare.csv", {table_text}});
-  deliver(o.common, "compare", document, results, std::llround(evaluations), files);
+  deliver(o.common, "compare", document, results, std::llround(runner.evaluations()), files);
   if (!o.common.json)
     print(std::to_string(q.samples) + " images of the same start noise, d = " + std::to_string(q.shape().size()) +
           "\nerror: distance to the finest solution (" + std::to_string(q.reference_steps) + " steps, itself within " +
