@@ -19,6 +19,7 @@ struct TorchOptions {
 
 void add_common(CLI::App& command, TorchOptions& o);
 void add_spec(CLI::App& command, TorchOptions& o);
+void add_batch(CLI::App& command, Index& batch);
 
 /// What the chosen command will do.
 using Chosen = std::function<int()>;

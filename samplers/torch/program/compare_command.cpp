@@ -468,9 +468,7 @@ void add_compare(CLI::App& app, TorchOptions& o, Chosen& run) {
   add_spec(*command, o);
   add_common(*command, o);
   static Index batch = 16;
-  command->add_option("--batch", batch, "images at a time; bounds the memory")
-      ->type_name("N")
-      ->check(CLI::Range(1, 1'000'000));
+  add_batch(*command, batch);
   command->callback([&] { run = [&] { return compare_networks(o, batch); }; });
 }
 

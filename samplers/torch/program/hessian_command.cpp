@@ -456,9 +456,7 @@ void add_hessian(CLI::App& app, TorchOptions& o, Chosen& run) {
   add_spec(*command, o);
   add_common(*command, o);
   static Index batch = 4;
-  command->add_option("--batch", batch, "images at a time; bounds the memory")
-      ->type_name("N")
-      ->check(CLI::Range(1, 1'000'000));
+  add_batch(*command, batch);
   command->callback([&] { run = [&] { return hessian(o, batch); }; });
 }
 

@@ -38,6 +38,12 @@ void add_spec(CLI::App& command, TorchOptions& o) {
       ->allow_extra_args(false);
 }
 
+void add_batch(CLI::App& command, Index& batch) {
+  command.add_option("--batch", batch, "images at a time; bounds the memory")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1'000'000));
+}
+
 }  // namespace lml
 
 int main(int argc, char** argv) {
