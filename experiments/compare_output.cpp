@@ -59,14 +59,13 @@ std::string table_of_runs(const Json& runs, const std::vector<std::string>& colu
       correction = r["correction"].get<std::string>();
       rows.push_back({"  correction: " + correction});
     }
-    std::vector<std::string> row{"",
-                                 dump(r["steps"]),
-                                 dump(r["nfe"]),
-                                 brief(r["error"].get<double>()),
-                                 brief(r["standard_error"].get<double>()),
-                                 brief(r["median"].get<double>())};
-    for (const std::string& c : columns)
-      row.push_back(r.contains(c) && r[c].is_number() ? brief(r[c].get<double>()) : "");
+    std::vector<std::string> row{"", dump(r["steps"])};
+    std::vector<std::string> shown{"nfe", "error", "standard_error", "median"};
+    shown.insert(shown.end(), columns.begin(), columns.end());
+    for (const std::string& c : shown) {
+      const Json value = r.value(c, Json());
+      row.push_back(value.is_number() ? brief(value.get<double>()) : value.is_string() ? value.get<std::string>() : "");
+    }
     rows.push_back(std::move(row));
   }
   return headed_table(rows);

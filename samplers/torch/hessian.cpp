@@ -124,7 +124,7 @@ HessianReport network_hessian(const PretrainedModel& model, const Points& x0, co
       linearised += count;
       // G = sigma^2 F = sigma J
       const auto through = [&](const Points& v, bool transposed) {
-        const Stopwatch clock(&product_seconds);
+        const Stopwatch clock(&product_seconds, model.network->options().device());
         const Tensor w = tensor_of(v, model, at::kDouble);
         const Points product = at.sigma * points_of(transposed ? network.transposed_times(w) : network.times(w));
         require_finite(product, first, at, "a product with the Jacobian");

@@ -13,7 +13,7 @@ class RecordingSource : public NetworkSource {
   using NetworkSource::NetworkSource;
   at::Tensor epsilon(const at::Tensor& x, const Node& at) override {
     at::Tensor out = NetworkSource::epsilon(x, at);
-    const Stopwatch watch(&seconds_);  // what this takes is no part of the sampler's own time
+    const Stopwatch watch(&seconds_, x.device());  // what this takes is no part of the sampler's own time
     answers_.push_back(out.clone());
     return out;
   }

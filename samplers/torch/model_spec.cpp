@@ -36,9 +36,13 @@ bool is_multisteps_own(const std::string& key) {
 
 }  // namespace
 
-PretrainedModel read_model(const Object& spec, at::ScalarType type, const std::string& device) {
-  ModelChoice choice{folder_of(spec.at("model")), std::nullopt, type, at::Device(device)};
-  if (const auto network = spec.find("network")) choice.network = network->string();
+namespace {
+
+ModelChoice choice_of(const Object& spec, at::ScalarType type, const std::string& device) {
+  return {folder_of(spec.at("model")), std::nullopt, type, at::Device(device)};
+}
+
+PretrainedModel opened(const Object& spec, const ModelChoice& choice) {
   PretrainedModel model = within(spec.reader(), [&] { return open_model(choice); });
   const Json& root = *spec.reader().document().root;
   if (const auto sampler = root.find("sampler"); sampler != root.end() && sampler->is_object())
@@ -49,6 +53,28 @@ PretrainedModel read_model(const Object& spec, at::ScalarType type, const std::s
       if (*said == "velocity" || *said == "flow_prediction") model.prediction = Parameterisation::velocity;
     }
   return model;
+}
+
+}  // namespace
+
+PretrainedModel read_model(const Object& spec, at::ScalarType type, const std::string& device) {
+  ModelChoice choice = choice_of(spec, type, device);
+  if (const auto network = spec.find("network")) choice.network = network->string();
+  return opened(spec, choice);
+}
+
+Cascade read_cascade(const Object& spec, at::ScalarType type, const std::string& device) {
+  const auto network = spec.find("network");
+  if (!network || network->is_string()) return {read_model(spec, type, device), {}};
+  std::vector<ModelChoice> choices;
+  for (const Reader& name : network->items()) {
+    choices.push_back(choice_of(spec, type, device));
+    choices.back().network = name.string();
+  }
+  if (choices.empty()) network->fail("must name a network");
+  Cascade out{opened(spec, choices[0]), {choices.begin() + 1, choices.end()}};
+  for (const ModelChoice& stage : out.stages) within(spec.reader(), [&] { return open_conditional(stage); });
+  return out;
 }
 
 Document with_the_folders_own(const Document& spec, const PretrainedModel& model) {

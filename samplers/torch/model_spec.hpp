@@ -10,6 +10,14 @@ namespace lml {
 /// network's answers are, `sampler/prediction_type` of a spec. Throws what open_model throws, the pointer put before.
 PretrainedModel read_model(const Object& spec, at::ScalarType type, const std::string& device);
 
+/// A model whose images the `stages` refine one after another (cascade.hpp): `network` is a list of names, coarsest
+/// first, or one as above. Throws the same.
+struct Cascade {
+  PretrainedModel model;
+  std::vector<ModelChoice> stages;
+};
+Cascade read_cascade(const Object& spec, at::ScalarType type, const std::string& device);
+
 /// The spec with the folder's schedule and the options of its scheduler file, each where the spec does not say it.
 Document with_the_folders_own(const Document& spec, const PretrainedModel& model);
 

@@ -2,6 +2,10 @@
 
 #include <c10/core/GradMode.h>
 
+#include <new>
+
+#include "experiments/errors.hpp"
+
 namespace lml {
 
 using at::Tensor;
@@ -24,6 +28,42 @@ Points network_starts(const PretrainedModel& model, const Node& first, double de
   Index d = 1;
   for (std::int64_t side : model.shape) d *= side;
   return noise_starts(deviation, n, d, plan).array() + first.alpha * model.initial_mean;
+}
+
+namespace {
+
+// LibTorch's allocator on the host has no type of its own for it.
+bool says_out_of_memory(const c10::Error& e) {
+  const std::string_view text = e.what_without_backtrace();
+  return dynamic_cast<const c10::OutOfMemoryError*>(&e) || text.find("DefaultCPUAllocator") != text.npos;
+}
+
+template <class Work>
+bool fits(const Work& work) {
+  try {
+    work();
+    return true;
+  } catch (const std::bad_alloc&) {
+  } catch (const c10::Error& e) {
+    if (!says_out_of_memory(e)) throw;
+  }
+  return false;
+}
+
+}  // namespace
+
+void within_memory(const PretrainedModel& model, const Node& at, Index batch, const std::function<void()>& work) {
+  if (fits(work)) return;
+  const auto evaluation = [&](Index n) {
+    const c10::NoGradGuard no_grad;
+    std::vector<std::int64_t> shape{n};
+    shape.insert(shape.end(), model.shape.begin(), model.shape.end());
+    NetworkSource(model).epsilon(at::zeros(shape, model.network->options().dtype(at::kDouble)), at);
+  };
+  Index n = batch / 2;
+  while (n > 0 && !fits([&] { evaluation(n); })) n /= 2;
+  throw UsageError("lml: a batch of " + std::to_string(batch) + " images does not fit into memory; " +
+                   (n > 0 ? "--batch " + std::to_string(n) + " does" : "neither does a single one"));
 }
 
 BatchState begin_batch(const PretrainedModel& model, const PointsRef& start, const BatchPlan& plan) {

@@ -30,6 +30,10 @@ BatchState begin_batch(const PretrainedModel& model, const PointsRef& start, con
 void finish_batch(const Sampler& sampler, NetworkSource& source, const BatchPlan& plan, BatchState& state,
                   const std::function<void(const BatchState&)>& after = nullptr);
 
+/// Does the work. Where memory runs out, throws UsageError, which names the largest of batch/2, batch/4, ... of which
+/// an evaluation at `at` fits.
+void within_memory(const PretrainedModel& model, const Node& at, Index batch, const std::function<void()>& work);
+
 /// [n, C H W] on the host in float64, and back onto the model's device.
 Points points_of(const at::Tensor& x);
 at::Tensor tensor_of(const PointsRef& x, const PretrainedModel& model, at::ScalarType type);

@@ -22,7 +22,7 @@ Tensor called(const Network& network, const Tensor& x, double t) {
 
 Tensor NetworkSource::answer(const Tensor& x, const Node& at) {
   calls_.push_back(at);
-  const Stopwatch watch(&seconds_);
+  const Stopwatch watch(&seconds_, x.device());
   const Network& network = *model_->network;
   if (model_->asked == Asked::at_timestep) return called(network, x, at.t);
   const double level = noise_level(at);

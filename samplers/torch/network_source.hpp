@@ -1,6 +1,8 @@
 // What a pretrained network answers a sampler (Source): epsilon, x_0 or the velocity at a node, in the solver's
 // precision whatever the network's.
 #pragma once
+#include <c10/core/impl/VirtualGuardImpl.h>
+
 #include <chrono>
 
 #include "samplers/model.hpp"
@@ -9,16 +11,26 @@
 
 namespace lml {
 
-/// Adds the time from here to the end of the block.
+/// Adds the time from here to the end of the block, and what the device still had to do.
 class Stopwatch {
  public:
-  explicit Stopwatch(double* seconds) : seconds_(seconds), began_(std::chrono::steady_clock::now()) {}
-  ~Stopwatch() { *seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count(); }
+  Stopwatch(double* seconds, at::Device device) : seconds_(seconds), device_(device) {
+    wait();
+    began_ = std::chrono::steady_clock::now();
+  }
+  ~Stopwatch() {
+    wait();
+    *seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count();
+  }
   Stopwatch(const Stopwatch&) = delete;
   Stopwatch& operator=(const Stopwatch&) = delete;
 
  private:
+  void wait() const {
+    if (!device_.is_cpu()) c10::impl::VirtualGuardImpl(device_.type()).synchronizeDevice(device_.index());
+  }
   double* seconds_;
+  at::Device device_;
   std::chrono::steady_clock::time_point began_;
 };
 

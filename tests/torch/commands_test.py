@@ -4,6 +4,7 @@ import ast
 import json
 import math
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -90,6 +91,59 @@ class Commands(unittest.TestCase):
         self.assertNotEqual(rounded["ratio"], noise["ratio"])
         self.assertLess(extrapolated["ratio"], 1)
         self.assertEqual({r["nfe"] for r in runs}, {4})
+
+    def test_a_killed_comparison_goes_on_with_the_same_numbers(self):
+        spec = {"model": "fashion28", "schedule": LINEAR, "grid": {"from": 999, "to": 0}, "samples": 4, "steps": [4, 5, 6],
+                "samplers": [{"name": "ddim"}], "lml": [{"form": "adaptive"}], "reference": {"steps": 12}}
+        words = ["compare", *sets(spec), "--out"]
+        run = subprocess.Popen([LML, *words, self.path("killed"), "--threads", "1"], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        while run.poll() is None and not os.path.exists(self.path("killed/unfinished/run2.safetensors")):
+            time.sleep(0.01)
+        run.send_signal(signal.SIGKILL)
+        run.wait()
+        first = os.stat(self.path("killed/unfinished/run0.safetensors")).st_mtime_ns
+        again = subprocess.Popen([LML, *words, self.path("killed"), "--threads", "1"], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        seen = first
+        while again.poll() is None:
+            try:
+                seen = os.stat(self.path("killed/unfinished/run0.safetensors")).st_mtime_ns
+            except FileNotFoundError:
+                pass
+            time.sleep(0.01)
+        self.assertEqual((again.returncode, seen), (0, first))  # what was there was not made again
+        self.lml(*words, self.path("whole"))
+
+        def numbers(name):
+            with open(self.path(name) + "/result.json") as f:
+                runs = json.load(f)["runs"]
+            return [{k: v for k, v in r.items() if not k.endswith("_seconds")} for r in runs]
+        self.assertEqual(numbers("killed"), numbers("whole"))
+        self.assertFalse(os.path.exists(self.path("killed/unfinished")))
+
+    def test_another_comparison_does_not_go_on_from_a_folder(self):
+        os.makedirs(self.path("out/unfinished"))
+        with open(self.path("out/unfinished/run0.safetensors"), "wb") as f:
+            f.write((2).to_bytes(8, "little") + b"{}")
+        words = sets({"model": "fashion28", "schedule": LINEAR, "samples": 2, "steps": [2], "samplers": [{"name": "ddim"}]})
+        said = self.lml("compare", *words, "--out", self.path("out"), status=2).stderr
+        self.assertIn("run0.safetensors: /: is no run of a comparison", said)
+
+    def test_a_run_that_diverges_is_an_answer(self):
+        # In float32, lambda' far below the rounding of ||eps||^2 is 0/0.
+        plain, broken, other = self.compare(lml=[
+            {"form": "printed", "kappa": 1e-8, "lambda": 1e-30, "precision": "float32"}, {"form": "adaptive"}])["runs"]
+        self.assertEqual(broken["error"], "inf")
+        self.assertIn("is not a finite number", broken["why"])
+        self.assertTrue(math.isfinite(plain["error"]) and math.isfinite(other["ratio"]))
+
+    def test_a_batch_beyond_the_memory_names_one_that_fits(self):
+        # 1 GiB of addresses holds the program and some hundred images on their way through the network, but not 1,000.
+        limit = lambda: resource.setrlimit(resource.RLIMIT_AS, (2 ** 30,) * 2)  # noqa: E731
+        words = sets({"model": "fashion28", "samples": 1000, "sampler": {"name": "heun", "steps": 2}})
+        done = subprocess.run([LML, "sample", *words, "--batch", "1000", "--threads", "1", "--out", self.path("out")],
+                              capture_output=True, text=True, preexec_fn=limit)
+        self.assertEqual(done.returncode, 2)
+        self.assertRegex(done.stderr, "a batch of 1000 images does not fit into memory; --batch [1-9][0-9]* does")
 
     def test_what_is_wrong_is_named_where_it_stands(self):
         for spec, place in (({"lml": [{"kappa": 1}]}, "/lml/0/form: "),

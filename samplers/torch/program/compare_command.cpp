@@ -13,11 +13,11 @@
 #include "experiments/output.hpp"
 #include "experiments/png.hpp"
 #include "experiments/progress.hpp"
-#include "experiments/sampler_options.hpp"
-#include "experiments/spec.hpp"
 #include "samplers/torch/matched_noise.hpp"
-#include "samplers/torch/model_spec.hpp"
-#include "samplers/torch/program/command.hpp"
+#include "samplers/torch/network_run.hpp"
+#include "samplers/torch/program/compare_journal.hpp"
+#include "samplers/torch/program/compare_spec.hpp"
+#include "samplers/torch/run_store.hpp"
 
 namespace lml {
 namespace {
@@ -26,206 +26,39 @@ using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point from) { return std::chrono::duration<double>(Clock::now() - from).count(); }
 
-/// Where the steps of every sampler lie, in place of its own grid: n steps from `from` to `to`.
-struct SharedGrid {
-  double from, to;
-  std::optional<double> rho;  // t^(1/rho) is uniform; none: t is
-
-  /// A discrete schedule: the n timesteps of the calls. Else: n + 1 times, the end included.
-  Json timesteps(Index n, bool discrete) const {
-    Json out = Json::array();
-    for (Index i = 0; i < n + (discrete ? 0 : 1); ++i) {
-      const double share = double(i) / double(n);
-      double t = from + share * (to - from);
-      if (rho)
-        t = std::pow(std::pow(from, 1 / *rho) + share * (std::pow(to, 1 / *rho) - std::pow(from, 1 / *rho)), *rho);
-      out.push_back(discrete ? Json(std::llround(t)) : Json(i == n ? to : t));
-    }
-    return out;
-  }
-};
-
-struct Entry {
-  Json sampler, lml;  // as in the spec; lml is null where there is no correction
-  SamplerChoice choice;
-  Index steps;
-  std::string pointer;
-  at::ScalarType solver = at::kDouble;
-  /// Noise of the size of this correction's changes in place of a correction.
-  std::optional<SamplerChoice> noise_like = {};
-};
-
-struct Query {
-  PretrainedModel model;
-  std::vector<Entry> entries;
-  std::optional<SharedGrid> grid;
-  Index samples = 0, reference_steps = 0;
-  Json schedule, reference_sampler;
-  bool discrete = true;
-  ImageShape shape() const { return {model.shape[0], model.shape[1], model.shape[2]}; }
-};
-
-std::optional<SharedGrid> read_grid(const Object& spec) {
-  const auto v = spec.find("grid");
-  if (!v) return std::nullopt;
-  const Object o = v->object({"from", "to", "rho"});
-  SharedGrid out{o.at("from").number(), o.at("to").number(), std::nullopt};
-  if (!(out.from > out.to) || out.to < 0) v->fail("must go down from `from` to `to` >= 0");
-  if (const auto rho = o.find("rho")) {
-    out.rho = rho->number();
-    if (!(*out.rho >= 1)) rho->fail("must be >= 1, is " + digits(*out.rho));
-  }
-  return out;
-}
-
-/// A sampler with a number of steps, on the shared grid if there is one. What is wrong is named by the spec's pointer.
-SamplerChoice choose(const Document& spec, const Query& q, const std::string& pointer, Json sampler,
-                     const std::string& lml_pointer, const Json& lml, Index steps) {
-  if (q.grid)
-    sampler["timesteps"] = q.grid->timesteps(steps, q.discrete);
-  else
-    sampler["steps"] = steps;
-  Json root{{"schedule", q.schedule}, {"sampler", std::move(sampler)}};
-  if (!lml.is_null()) root["lml"] = lml;
-  const Document whole =
-      with_the_folders_own({spec.name, spec.folder, std::make_shared<const Json>(std::move(root))}, q.model);
-  try {
-    const Object o = Reader(whole).object({"schedule", "sampler", "lml"});
-    SamplerChoice out = read_sampler(o);
-    if (out.sampler.chain || out.sampler.fisher || is_stochastic(out.sampler.stepper))
-      throw SpecError(spec.name, pointer, "must be deterministic, and need no exact law");
-    return out;
-  } catch (const SpecError& e) {
-    // "file: /pointer: message", with the pointers of one sampler and one correction: named where they stand in the
-    // spec.
-    const std::string text = std::string(e.what()).substr(spec.name.size() + 2);
-    const std::size_t colon = text.find(": ");
-    std::string place = text.substr(0, colon);
-    if (place.starts_with("/lml"))
-      place.replace(0, 4, lml_pointer);
-    else if (place.starts_with("/sampler"))
-      place.replace(0, 8, pointer);
-    throw SpecError(spec.name, place, "with " + std::to_string(steps) + " steps: " + text.substr(colon + 2));
-  }
-}
-
-const std::vector<std::string_view> keys{"model", "network", "schedule",  "samplers", "steps",
-                                         "lml",   "samples", "reference", "grid"};
-
-void read_entries(const Document& document, const Object& spec, const std::vector<Index>& steps, Query& q) {
-  const Json& root = *document.root;
-  const std::size_t corrections = root.contains("lml") ? spec.at("lml").items().size() : 0;
-  for (std::size_t i = 0; i < spec.at("samplers").items().size(); ++i)
-    for (std::size_t c = 0; c <= corrections; ++c)
-      for (Index n : steps) {
-        const Json& sampler = root["samplers"][i];
-        const std::string pointer = "/samplers/" + std::to_string(i);
-        if (!sampler.is_object()) throw SpecError(document.name, pointer, "must be an object");
-        const Json none, lml = c == 0 ? none : root["lml"][c - 1];
-        Entry e{sampler, lml, {}, n, pointer};
-        Json plain = lml;
-        const std::string place = c > 0 ? "/lml/" + std::to_string(c - 1) : "";
-        if (c > 0) {
-          if (!lml.is_object()) throw SpecError(document.name, place, "must be an object");
-          if (plain.value("form", Json()) == "noise") {
-            if (!plain.contains("like")) throw SpecError(document.name, place + "/like", "is missing (a correction)");
-            plain = plain["like"];
-          }
-          if (const auto precision = plain.find("precision"); precision != plain.end()) {
-            if (*precision != "float32" && *precision != "float64")
-              throw SpecError(document.name, place + "/precision", "must be float32 or float64");
-            if (*precision == "float32") e.solver = at::kFloat;
-            plain.erase("precision");
-          }
-        }
-        const bool noise = c > 0 && lml.value("form", Json()) == "noise";
-        if (noise && plain.is_object() && plain.value("form", Json()) == "increment")
-          throw SpecError(document.name, place + "/like/form",
-                          "increment corrects a solver's step and no answer, so there is no noise of its size");
-        for (const char* key : {"prediction_type", "steps", "timesteps"})
-          if (sampler.contains(key))
-            throw SpecError(document.name, pointer + "/" + key,
-                            std::string(key) == "prediction_type" ? "is the model's: its folder says it"
-                                                                  : "is given for all samplers, beside them");
-        // Not every form exists for every sampler: the published code's is left out where it does not.
-        if (plain.is_object() && plain.value("form", Json()) == "increment" && sampler.value("name", "") != "ddim" &&
-            sampler.value("name", "") != "dpm_solver" && sampler.value("name", "") != "dpm_solver++")
-          continue;
-        e.choice = choose(document, q, pointer, sampler, place, noise ? none : plain, n);
-        if (c > 0 && (std::holds_alternative<FlowEuler>(e.choice.sampler.stepper) ||
-                      std::holds_alternative<FlowHeun>(e.choice.sampler.stepper)))
-          throw SpecError(
-              document.name, "/lml/" + std::to_string(c - 1),
-              "corrections are compared on samplers that ask for epsilon; rectified flow asks for velocity");
-        if (noise) e.noise_like = choose(document, q, pointer, sampler, place + "/like", plain, n);
-        q.entries.push_back(std::move(e));
-      }
-}
-
-Query read_query(const TorchOptions& o, const Document& document) {
-  const Object spec = Reader(document).object(keys);
-  Query q;
-  q.model = read_model(spec, o.type(), o.common.device);
-  q.grid = read_grid(spec);
-  if (spec.has("schedule"))
-    q.schedule = (*document.root)["schedule"];
-  else if (!q.model.schedule.is_null())
-    q.schedule = q.model.schedule;
-  else
-    spec.at("schedule");
-  const Document schedule{document.name, {}, std::make_shared<const Json>(Json{{"schedule", q.schedule}})};
-  q.discrete =
-      std::holds_alternative<DiscreteSchedule>(read_schedule(Reader(schedule).object({"schedule"}).at("schedule")));
-  if (q.grid && q.discrete && q.grid->to != 0)
-    spec.at("grid")
-        .object({"from", "to", "rho"})
-        .at("to")
-        .fail("must be 0 on a discrete schedule, where runs end at the data");
-  std::vector<Index> steps;
-  for (const Reader& r : spec.at("steps").items()) steps.push_back(Index(r.integer(1, 100'000)));
-  q.samples = spec.at("samples").integer(2, 10'000'000);
-  q.reference_sampler = Json{{"name", "dpm_solver++"}, {"solver_order", 2}};
-  q.reference_steps = 4 * *std::max_element(steps.begin(), steps.end());
-  if (const auto r = spec.find("reference")) {
-    const Object reference = r->object({"sampler", "steps"});
-    if (const auto sampler = reference.find("sampler")) {
-      q.reference_sampler = (*document.root)["reference"]["sampler"];
-      if (!q.reference_sampler.is_object() || !q.reference_sampler.value("name", Json()).is_string())
-        sampler->fail("must be an object with a name");
-    }
-    if (const auto n = reference.find("steps")) q.reference_steps = Index(n->integer(2, 1'000'000));
-  }
-  const Index most = *std::max_element(steps.begin(), steps.end());
-  if (q.reference_steps < 2 * most)
-    spec.reader().fail_below("/reference/steps", "must be at least twice the most steps compared, " +
-                                                     std::to_string(2 * most) + ", is " +
-                                                     std::to_string(q.reference_steps));
-  read_entries(document, spec, steps, q);
-  return q;
-}
-
 Index calls_of(const Sampler& s) {
   const Index n = Index(s.grid.size());
   if (std::holds_alternative<Pndm>(s.stepper)) return n + 9;
   return calls_once_a_step(s.stepper) ? n : 2 * n;
 }
 
-struct Outcome {
-  Points images;
-  Index nfe = 0;
-  double network_seconds = 0, solver_seconds = 0;  // the sampler's own, the correction with it; of the last run of two
-  double relative_change = std::nan("");           // of the network's answers by the correction, mean
-};
-
 class Runner {
  public:
-  Runner(const Query& q, const TorchOptions& o, Index batch, double total)
-      : q_(q), options_(o), batch_(batch), total_(total), progress_("compare") {}
+  Runner(const Comparison& q, const TorchOptions& o, Index batch, double total, CompareJournal journal)
+      : q_(q), options_(o), batch_(batch), total_(total), journal_(std::move(journal)), progress_("compare") {}
 
   /// Of an image, all together.
   double evaluations() const { return done_; }
+  void finished() const { journal_.remove(); }
 
+  /// Runs are asked for in the same order in every process, which is how a journal knows them.
   Outcome run(const SamplerChoice& choice, at::ScalarType solver, const std::optional<SamplerChoice>& noise_like) {
+    const std::size_t number = number_++;
+    if (auto known = journal_.read(number)) {
+      done_ += known->evaluations;
+      return std::move(*known);
+    }
+    const double before = done_;
+    Outcome out;
+    within_memory(q_.model, choice.sampler.grid.front().from, std::min(batch_, q_.samples),
+                  [&] { out = made(choice, solver, noise_like); });
+    out.evaluations = done_ - before;
+    journal_.write(number, out);
+    return out;
+  }
+
+ private:
+  Outcome made(const SamplerChoice& choice, at::ScalarType solver, const std::optional<SamplerChoice>& noise_like) {
     Outcome out{Points(q_.samples, q_.shape().size())};
     double change = 0, changes = 0;
     for (Index first = 0; first < q_.samples; first += batch_) {
@@ -278,11 +111,12 @@ class Runner {
     return out;
   }
 
- private:
-  const Query& q_;
+  const Comparison& q_;
   const TorchOptions& options_;
   Index batch_;
   double total_, done_ = 0;
+  std::size_t number_ = 0;
+  CompareJournal journal_;
   Progress progress_;
 };
 
@@ -294,7 +128,8 @@ class References {
     double error;  // the mean distance to that of half as many steps
     std::string picture;
   };
-  References(const Document& document, const Query& q, Runner& runner) : document_(document), q_(q), runner_(runner) {}
+  References(const Document& document, const Comparison& q, Runner& runner)
+      : document_(document), q_(q), runner_(runner) {}
   const Solution& at(const Entry& e) {
     const Node &from = e.choice.sampler.grid.front().from, &to = e.choice.sampler.grid.back().to;
     const auto [found, fresh] = solutions_.try_emplace({from.t, to.sigma});
@@ -303,7 +138,8 @@ class References {
       Json sampler = q_.reference_sampler;
       if (has_option(sampler.value("name", ""), "final_sigmas_type") && q_.discrete)
         sampler["final_sigmas_type"] = to.sigma == 0 ? "zero" : "sigma_min";
-      Query own{{}, {}, q_.grid ? *q_.grid : SharedGrid{from.t, 0, std::nullopt}, 0, 0, q_.schedule, {}, q_.discrete};
+      Comparison own{{}, {},         q_.grid ? *q_.grid : SharedGrid{from.t, 0, std::nullopt}, 0, 0, q_.schedule,
+                     {}, q_.discrete};
       const SamplerChoice choice = choose(document_, own, "/reference/sampler", sampler, "", {}, steps);
       const Node& end = choice.sampler.grid.back().to;
       if (std::abs(end.sigma - to.sigma) > 1e-9 * (1 + to.sigma))
@@ -319,17 +155,32 @@ class References {
 
  private:
   const Document& document_;
-  const Query& q_;
+  const Comparison& q_;
   Runner& runner_;
   std::map<std::pair<double, double>, Solution> solutions_;
 };
 
+double median(Vec v) {
+  std::sort(v.begin(), v.end());
+  return (v[(v.size() - 1) / 2] + v[v.size() / 2]) / 2;
+}
+
+/// A run with a number that is not finite has no end points.
+Json run_that_diverged(const Entry& e, const std::string& why) {
+  return {
+      {"sampler", e.sampler},
+      {"label", label(e.sampler)},
+      {"lml", e.lml},
+      {"correction", e.noise_like ? "noise like " + label_of_correction(e.lml["like"]) : label_of_correction(e.lml)},
+      {"steps", e.steps},
+      {"error", "inf"},
+      {"why", why}};
+}
+
 Json run_of(const Entry& e, const Outcome& outcome, const References::Solution& reference, const Vec* base,
-            const Query& q) {
+            const Comparison& q) {
   const Vec distance = rms_distances(outcome.images, reference.end);
   const Estimate error = mean_of(distance);
-  std::vector<double> sorted(distance.begin(), distance.end());
-  std::nth_element(sorted.begin(), sorted.begin() + std::ptrdiff_t(sorted.size() / 2), sorted.end());
   const double lowest = q.model.lowest, highest = q.model.highest;
   const double outside = (outcome.images.array() < lowest || outcome.images.array() > highest).cast<double>().mean();
   const Vec contrast =
@@ -345,7 +196,7 @@ Json run_of(const Entry& e, const Outcome& outcome, const References::Solution& 
       {"nfe", outcome.nfe},
       {"error", figure(error.value)},
       {"standard_error", figure(error.standard_error)},
-      {"median", figure(sorted[sorted.size() / 2])},
+      {"median", figure(median(distance))},
       {"reference_error", figure(reference.error)},
       {"relative_change", std::isnan(outcome.relative_change) ? Json() : figure(outcome.relative_change)},
       {"outside_range", figure(outside)},
@@ -355,22 +206,22 @@ Json run_of(const Entry& e, const Outcome& outcome, const References::Solution& 
   if (!base) return out;
   // Of the same images under the plain sampler, so that what the images have in common drops out.
   const Estimate difference = mean_of(distance - *base);
+  const double ratio = error.value / base->mean();  // its error to first order in the errors of the two means
   const Index wins = (distance.array() < base->array()).count(), ties = (distance.array() == base->array()).count();
-  out["against_base"] = {{"ratio", figure(error.value / base->mean())},
-                         {"difference", figure(difference.value)},
-                         {"standard_error", figure(difference.standard_error)},
-                         {"wins", wins},
-                         {"ties", ties}};
-  out["ratio"] = out["against_base"]["ratio"];
+  out["against_base"] = {
+      {"ratio", figure(ratio)},
+      {"ratio_standard_error", figure(mean_of(distance - ratio * *base).standard_error / base->mean())},
+      {"difference", figure(difference.value)},
+      {"standard_error", figure(difference.standard_error)},
+      {"wins", wins},
+      {"ties", ties}};
+  for (const char* name : {"ratio", "ratio_standard_error"}) out[name] = out["against_base"][name];
   out["wins"] = wins;
   return out;
 }
 
-int compare_networks(const TorchOptions& o, Index batch) {
-  const Document document = read_document(o.common.spec, o.common.set);
-  const Query q = read_query(o, document);
-
-  // What it will cost, before it starts.
+/// Says what it will cost, before it starts; gives the evaluations of an image, all together.
+double announced_evaluations(const Comparison& q, const TorchOptions& o, Index batch) {
   double total = 0;
   std::map<std::pair<double, double>, bool> ends;
   for (const Entry& e : q.entries) {
@@ -379,22 +230,33 @@ int compare_networks(const TorchOptions& o, Index batch) {
     ends[{e.choice.sampler.grid.front().from.t, e.choice.sampler.grid.back().to.sigma}] = true;
   }
   total = double(q.samples) * (total + 1.5 * double(ends.size()) * double(q.reference_steps));
-  {
-    NetworkSource source(q.model);
+  const SamplerChoice& choice = q.entries[0].choice;
+  const Node& from = choice.sampler.grid.front().from;
+  const Index n = std::min(batch, q.samples);
+  const Points start = network_starts(q.model, from, choice.start_deviation, n, {o.common.seed});
+  within_memory(q.model, from, n, [&] {
     const c10::NoGradGuard no_grad;
-    const Index n = std::min(batch, q.samples);
-    const Points start = network_starts(q.model, q.entries[0].choice.sampler.grid[0].from,
-                                        q.entries[0].choice.start_deviation, n, {o.common.seed});
+    NetworkSource source(q.model);
     const at::Tensor x = tensor_of(start, q.model, at::kDouble);
-    for (int i = 0; i < 2; ++i) source.epsilon(x, q.entries[0].choice.sampler.grid[0].from);
+    for (int i = 0; i < 2; ++i) source.epsilon(x, from);
     const double before = source.seconds();
-    source.epsilon(x, q.entries[0].choice.sampler.grid[0].from);
+    source.epsilon(x, from);
     const double each = (source.seconds() - before) / double(n);
     std::fprintf(stderr, "compare: %zu runs of %lld images, %.3g evaluations of an image at %.3g s, about %.2g min\n",
                  q.entries.size(), static_cast<long long>(q.samples), total, each, total * each / 60);
-  }
+  });
+  return total;
+}
 
-  Runner runner(q, o, batch, total);
+int compare_networks(const TorchOptions& o, Index batch) {
+  const Document document = read_document(o.common.spec, o.common.set);
+  const Comparison q = read_comparison(o, document);
+
+  const double total = announced_evaluations(q, o, batch);
+  const std::string identity = dump(*document.root) + ' ' + std::to_string(o.common.seed) + ' ' + o.precision + ' ' +
+                               o.common.device + ' ' + std::to_string(batch) + ' ' + dump(q.model.schedule) +
+                               dump(q.model.sampler) + dump(q.model.own) + weights_identity(q.model.network->weights());
+  Runner runner(q, o, batch, total, CompareJournal(o.common.out, identity));
   References references(document, q, runner);
   Json runs = Json::array();
   std::vector<std::vector<double>> rows;
@@ -405,29 +267,30 @@ int compare_networks(const TorchOptions& o, Index batch) {
   std::map<std::string, std::string> pictures;
   for (const Entry& e : q.entries) {
     const References::Solution& reference = references.at(e);
-    Outcome outcome;
-    try {
-      outcome = runner.run(e.choice, e.solver, e.noise_like);
-    } catch (const NotFinite& error) {
-      throw SpecError(document.name, e.pointer,
-                      "with " + std::to_string(e.steps) + " steps" +
-                          (e.lml.is_null() ? "" : ", corrected (" + label_of_correction(e.lml) + ")") + ": " +
-                          error.what());
-    }
     const auto key = std::make_pair(dump(e.sampler), e.steps);
     const auto base = bases.find(key);
-    Json run = run_of(e, outcome, reference, base == bases.end() ? nullptr : &base->second, q);
-    if (e.lml.is_null()) bases[key] = rms_distances(outcome.images, reference.end);
+    Outcome outcome;
+    Json run;
+    try {
+      outcome = runner.run(e.choice, e.solver, e.noise_like);
+      run = run_of(e, outcome, reference, base == bases.end() ? nullptr : &base->second, q);
+      if (e.lml.is_null()) bases[key] = rms_distances(outcome.images, reference.end);
+    } catch (const NotFinite& error) {
+      run = run_that_diverged(e, error.what());
+      std::fprintf(stderr, "compare: %s, %s, %lld steps: %s\n", label(e.sampler).c_str(),
+                   run["correction"].get<std::string>().c_str(), static_cast<long long>(e.steps), error.what());
+    }
     const auto number = [&](const char* name) {
-      return run.contains(name) && run[name].is_number() ? run[name].get<double>() : std::nan("");
+      if (!run.contains(name)) return std::nan("");
+      return run[name] == "inf" ? HUGE_VAL : run[name].is_number() ? run[name].get<double>() : std::nan("");
     };
-    std::vector<double> row{double(e.steps), double(outcome.nfe)};
+    std::vector<double> row{double(e.steps), number("nfe")};
     for (const char* name : {"error", "standard_error", "median", "reference_error", "relative_change", "outside_range",
-                             "contrast", "ratio", "wins", "network_seconds", "solver_seconds"})
+                             "contrast", "ratio", "ratio_standard_error", "wins", "network_seconds", "solver_seconds"})
       row.push_back(number(name));
     rows.push_back(std::move(row));
     labels.push_back({label(e.sampler), run["correction"].get<std::string>()});
-    if (!o.common.out.empty() && (q.shape().channels == 1 || q.shape().channels == 3)) {
+    if (outcome.images.size() > 0 && !o.common.out.empty() && (q.shape().channels == 1 || q.shape().channels == 3)) {
       const Index shown = std::min<Index>(q.samples, 8);
       pictures["run" + std::to_string(runs.size()) + ".png"] = png_grid(
           to_bytes(outcome.images.topRows(shown), q.model.lowest, q.model.highest, Rounding::nearest), q.shape(), 1);
@@ -446,12 +309,13 @@ int compare_networks(const TorchOptions& o, Index batch) {
   results.put("samples", Json(q.samples));
   results.put("dim", Json(q.shape().size()));
   results.put("reference_error", figure(largest_reference));
-  const std::string table_text =
-      csv({"sampler", "correction", "steps", "nfe", "error", "standard_error", "median", "reference_error",
-           "relative_change", "outside_range", "contrast", "ratio", "wins", "network_seconds", "solver_seconds"},
-          rows, labels);
+  const std::string table_text = csv({"sampler", "correction", "steps", "nfe", "error", "standard_error", "median",
+                                      "reference_error", "relative_change", "outside_range", "contrast", "ratio",
+                                      "ratio_standard_error", "wins", "network_seconds", "solver_seconds"},
+                                     rows, labels);
   files.push_back({"compare.csv", {table_text}});
   deliver(o.common, "compare", document, results, std::llround(runner.evaluations()), files);
+  runner.finished();
   if (!o.common.json)
     print(std::to_string(q.samples) + " images of the same start noise, d = " + std::to_string(q.shape().size()) +
           "\nerror: distance to the finest solution (" + std::to_string(q.reference_steps) + " steps, itself within " +

@@ -1,4 +1,6 @@
 // `sample`: a diffusion sampler on a pretrained model.
+#include <c10/util/accumulate.h>
+
 #include <chrono>
 #include <cmath>
 #include <cstdlib>
@@ -13,6 +15,7 @@
 #include "experiments/progress.hpp"
 #include "experiments/sampler_options.hpp"
 #include "experiments/spec.hpp"
+#include "samplers/torch/cascade.hpp"
 #include "samplers/torch/model_spec.hpp"
 #include "samplers/torch/network_run.hpp"
 #include "samplers/torch/program/command.hpp"
@@ -26,6 +29,7 @@ constexpr Index inline_numbers = 100, most_in_grid = 64;
 
 struct Query {
   PretrainedModel model;
+  std::vector<ModelChoice> stages;  // each doubles the images of the one before
   SamplerChoice choice;
   Points start;  // empty: drawn by the program
   Index samples = 0;
@@ -33,7 +37,9 @@ struct Query {
   at::ScalarType solver = at::kDouble, output = at::kFloat;
   Rounding rounding = Rounding::nearest;
 
-  ImageShape shape() const { return {model.shape[0], model.shape[1], model.shape[2]}; }
+  ImageShape shape() const {
+    return {model.shape[0], model.shape[1] << stages.size(), model.shape[2] << stages.size()};
+  }
 };
 
 const std::vector<std::string_view> keys{"model", "network", "schedule",         "sampler", "lml",        "samples",
@@ -53,7 +59,9 @@ bool flag(const Object& spec, std::string_view key) {
 Query read_query(const TorchOptions& options, const Document& document) {
   const Object spec = Reader(document).object(keys);
   Query q;
-  q.model = read_model(spec, options.type(), options.common.device);
+  Cascade cascade = read_cascade(spec, options.type(), options.common.device);
+  q.model = std::move(cascade.model);
+  q.stages = std::move(cascade.stages);
   const Document whole = with_the_folders_own(document, q.model);
   const Object full = Reader(whole).object(keys);
   q.choice = read_sampler(full);
@@ -61,6 +69,7 @@ Query read_query(const TorchOptions& options, const Document& document) {
   if (q.choice.sampler.chain) full.at("sampler").fail("dlg " + std::string(not_here));
   if (q.choice.sampler.fisher) full.at("lml").fail_below("/form", std::string("exact_fisher ") + not_here);
   q.trajectory = flag(spec, "trajectory");
+  if (q.trajectory && !q.stages.empty()) spec.at("trajectory").fail("is of one network; `network` lists several");
   q.in_document = flag(spec, "inline");
   if (const auto v = spec.find("solver_precision"))
     q.solver = v->one_of({"float64", "float32"}) == "float64" ? at::kDouble : at::kFloat;
@@ -72,7 +81,7 @@ Query read_query(const TorchOptions& options, const Document& document) {
   const auto start = spec.find("start"), samples = spec.find("samples");
   if (start && samples) samples->fail("samples or start, never both");
   if (!start && !samples) spec.reader().fail_below("/samples", "is missing (a number of images, or their start)");
-  if (start) q.start = read_points(*start, q.shape().size());
+  if (start) q.start = read_points(*start, Index(c10::multiply_integers(q.model.shape)));
   q.samples = start ? q.start.rows() : samples->integer(1, 100'000'000);
   return q;
 }
@@ -86,13 +95,31 @@ struct Images {
 // What the numbers of a run depend on, beside the program.
 std::string identity(const Query& q, const TorchOptions& o, const Document& document, Index batch) {
   std::string out = dump(*document.root) + ' ' + std::to_string(o.common.seed) + ' ' + o.precision + ' ' +
-                    o.common.device + ' ' + std::to_string(batch) + ' ' + weights_identity(q.model.network->weights());
+                    o.common.device + ' ' + std::to_string(batch) + ' ' + dump(q.model.schedule) +
+                    dump(q.model.sampler) + dump(q.model.own) + weights_identity(q.model.network->weights());
   return out.append(reinterpret_cast<const char*>(q.start.data()), std::size_t(q.start.size()) * sizeof(double));
 }
 
 std::string rate(Index images, Clock::time_point since) {
   const double seconds = std::chrono::duration<double>(Clock::now() - since).count();
   return seconds > 0 ? brief(double(images) / seconds) + " images/s" : "";
+}
+
+// The images that a batch of the first network's become, stage by stage. Each stage has draws of its own.
+at::Tensor refined_by_stages(at::Tensor image, const Query& q, const BatchPlan& plan, std::vector<Node>* calls) {
+  for (std::size_t k = 0; k < q.stages.size(); ++k) {
+    const PretrainedModel stage = open_stage(q.stages[k], image);
+    const BatchPlan own{plan.seed + 1 + k, plan.first, plan.solver};
+    NetworkSource source(stage);
+    BatchState state = begin_batch(stage,
+                                   network_starts(stage, q.choice.sampler.grid.front().from, q.choice.start_deviation,
+                                                  image.size(0), {own.seed, own.first}),
+                                   own);
+    finish_batch(q.choice.sampler, source, own, state);
+    image = refined(image, state.run.x);
+    calls->insert(calls->end(), source.calls().begin(), source.calls().end());
+  }
+  return image;
 }
 
 Images run(const Query& q, const TorchOptions& o, Index batch, const RunStore& store) {
@@ -137,8 +164,9 @@ Images run(const Query& q, const TorchOptions& o, Index batch, const RunStore& s
       store.write({out.samples.topRows(done), out.trajectory, s});
       last_saved = now;
     });
-    out.samples.middleRows(done, count) = points_of(state->run.x);
-    if (out.calls.empty()) out.calls = state->calls;
+    std::vector<Node> calls = state->calls;
+    out.samples.middleRows(done, count) = points_of(refined_by_stages(state->run.x, q, plan, &calls));
+    out.calls = std::move(calls);
     state.reset();
   }
   return out;
@@ -170,7 +198,8 @@ int sample_network(const TorchOptions& o, Index batch) {
   const Clock::time_point began = Clock::now();
   Images images;
   try {
-    images = run(q, o, batch, store);
+    within_memory(q.model, q.choice.sampler.grid.front().from, std::min(batch, q.samples),
+                  [&] { images = run(q, o, batch, store); });
   } catch (const NotFinite& e) {
     throw SpecError(document.name, document.root->contains("lml") ? "/lml" : "/sampler", e.what());
   }
