@@ -32,6 +32,8 @@ add_library(lml_torch INTERFACE)
 add_library(lml::torch ALIAS lml_torch)
 target_include_directories(lml_torch SYSTEM INTERFACE
   "${torch_root}/include" "${torch_root}/include/torch/csrc/api/include")
+# The wheel is built with it, and members of its classes depend on it.
+target_compile_definitions(lml_torch INTERFACE NDEBUG)
 
 function(lml_import_torch_library name)
   set(file "${torch_root}/lib/${CMAKE_SHARED_LIBRARY_PREFIX}${name}${CMAKE_SHARED_LIBRARY_SUFFIX}")

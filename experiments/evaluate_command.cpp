@@ -105,6 +105,12 @@ void require_count(const Set& a, const Set& b, const std::string& what) {
                  std::to_string(b.n()) + " (`limit` takes the first of each)");
 }
 
+// Distances between pixels mean something on one scale only.
+void require_same_range(const Set& a, const Set& b) {
+  if (a.samples.range && b.samples.range && *a.samples.range != *b.samples.range)
+    b.where.fail("has another range than " + a.name() + ", so that no pixel of one can be compared with the other's");
+}
+
 Json finite(double v) {
   if (!std::isfinite(v)) throw BadInput("/a", "and b hold numbers whose squares are beyond double");
   return v;
@@ -312,6 +318,7 @@ void add_image_statistics(Answer& out, const Query& q, const std::vector<const S
 
 void add_paired(Answer& out, const Query& q, const Set& a, const Set& b, const std::optional<Set>& reference) {
   require_count(a, b, "paired");
+  require_same_range(a, b);
   Json j;
   if (!reference) {
     const Estimate e = mean_of(rms_distances(a.values(), b.values()));
@@ -321,6 +328,7 @@ void add_paired(Answer& out, const Query& q, const Set& a, const Set& b, const s
   } else {
     require_like(a, *reference);
     require_count(a, *reference, "paired");
+    require_same_range(a, *reference);
     const Vec of_a = rms_distances(a.values(), reference->values()),
               of_b = rms_distances(b.values(), reference->values());
     const Estimate ea = mean_of(of_a), eb = mean_of(of_b), difference = mean_of(of_a - of_b);

@@ -37,6 +37,7 @@ constexpr const char* welcome =
     "  lml bench score        speed, beside peers and this machine's limit\n"
     "  lml bench dynamics     what a step of a simulation costs, beside peers\n"
     "  lml bench samplers     what a step of a sampler costs, beside peers\n"
+    "  lml bench networks     what an evaluation of a network costs, beside PyTorch\n"
     "\n"
     "A first try:\n"
     "  lml bound --set target=two_points --set alpha=0.9 --set sigma=0.5 \\\n"
@@ -258,6 +259,11 @@ int main(int argc, char** argv) {
                            "build/peers-samplers");
   add_common(*bench_samplers, o);
   bench_samplers->callback([&] { run = [&] { return lml::bench_samplers_command(o.common, samplers_options); }; });
+
+  CLI::App* bench_networks = bench->add_subcommand("networks", "what an evaluation of a network costs");
+  bench_networks->prefix_command();
+  bench_networks->set_help_flag();
+  bench_networks->callback([&] { run = [&]() -> int { lml::hand_over(o.common); }; });
 
   lml::PlotOptions plot_options;
   CLI::App* plot = app.add_subcommand("plot", "the figure of a result of lml compare, converge or stationary");

@@ -192,6 +192,7 @@ const std::map<std::string, Check>& registry() {
       {"real-quality", correction_on_a_network},
       {"real-quality-exact", exact_correction_on_a_network},
       {"real-quality-celeba40", correction_on_faces},
+      {"real-quality-anime64", correction_on_drawn_faces},
       {"real-score-error", score_error_of_a_network},
       {"real-hessian", rank_one_on_a_network},
       {"real-overhead", overhead_on_a_network},

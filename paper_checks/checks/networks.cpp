@@ -32,6 +32,9 @@ Json comparison(const std::string& model, Index samples) {
   if (model == "fashion28") {
     spec["schedule"] = {{"name", "linear"}, {"beta_start", 1e-4}, {"beta_end", 0.02}};
     spec["grid"] = {{"from", 999}, {"to", 0}};
+  } else if (model.ends_with("anime64")) {
+    spec["grid"] = {{"from", 292}, {"to", 0}};  // above, alpha^2 is below 0.001
+    spec["samplers"][1]["set_alpha_to_one"] = false;  // so that both samplers end at the same level
   } else {
     spec["network"] = "low";
     spec["grid"] = {{"from", 1}, {"to", 0.01}, {"rho", 7}};
@@ -128,6 +131,10 @@ Evidence exact_correction_on_a_network(const Context& context) {
 
 Evidence correction_on_faces(const Context& context) {
   return correction_on(context, model_at_hand("celeba40"), context.full ? 128 : 32, "printed", "celeba40");
+}
+
+Evidence correction_on_drawn_faces(const Context& context) {
+  return correction_on(context, model_at_hand("anime64"), context.full ? 64 : 16, "printed", "anime64");
 }
 
 Evidence score_error_of_a_network(const Context& context) {

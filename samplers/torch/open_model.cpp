@@ -59,6 +59,7 @@ PretrainedModel open_unet(const ModelChoice& choice, const fs::path& folder, con
                                            "): a learned variance is not implemented");
   if (c.sample_size == 0) config.fail_below("/sample_size", "is missing");
   PretrainedModel out;
+  out.folder = choice.folder;
   out.shape = {c.in_channels, c.sample_size, c.sample_size};
   fs::path scheduler = choice.folder / "scheduler" / "scheduler_config.json";
   if (!fs::exists(scheduler)) scheduler = choice.folder / "scheduler_config.json";
@@ -118,6 +119,7 @@ PretrainedModel open_bias_free(const ModelChoice& choice, const Document& docume
   if (stage && (c.in_channels != 4 * channels || c.out_channels != 3 * channels))
     throw BadInput("/network", "\"" + name + "\" is no stage of a cascade");
   PretrainedModel out;
+  out.folder = choice.folder;
   out.network = make_bias_free(c, std::move(weights));
   out.asked = Asked::blind;
   out.shape = {channels, side, side};

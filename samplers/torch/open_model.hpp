@@ -18,6 +18,7 @@ enum class Asked {
   blind,  // network(x/alpha), which is (sigma/alpha) eps (to be trained on data in [0, 1]): at any alpha, sigma
 };
 struct PretrainedModel {
+  std::filesystem::path folder;
   std::unique_ptr<Network> network;
   Asked asked = Asked::at_timestep;
   Parameterisation prediction = Parameterisation::epsilon;  // of at_timestep: epsilon, sample or v

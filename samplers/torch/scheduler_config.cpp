@@ -4,6 +4,7 @@
 
 #include "experiments/array_formats.hpp"
 #include "experiments/errors.hpp"
+#include "samplers/torch/diffusers_keys.hpp"
 #include "theory/schedule.hpp"
 
 namespace lml {
@@ -92,26 +93,10 @@ const std::vector<std::string_view> keys{"_class_name",
 
 using Words = std::vector<std::string_view>;
 
-std::optional<Reader> given(const Object& o, std::string_view key) {
-  const auto v = o.find(key);
-  return v && !v->is_null() ? v : std::nullopt;
-}
-double number(const Object& o, std::string_view key, double otherwise) {
-  const auto v = given(o, key);
-  return v ? v->number() : otherwise;
-}
 double positive(const Object& o, std::string_view key, double otherwise) {
   const double v = number(o, key, otherwise);
   if (!(v > 0)) o.at(key).fail("must be > 0, is " + digits(v));
   return v;
-}
-bool flag(const Object& o, std::string_view key, bool otherwise) {
-  const auto v = given(o, key);
-  return v ? v->boolean() : otherwise;
-}
-std::string word(const Object& o, std::string_view key, const Words& known) {
-  const auto v = given(o, key);
-  return v ? v->one_of(known) : std::string(known[0]);
 }
 
 // What diffusers has and this program has not, of whatever scheduler.
@@ -119,8 +104,7 @@ void refuse_what_is_not_here(const Object& o) {
   for (const char* key : {"rescale_betas_zero_snr", "use_exponential_sigmas", "use_beta_sigmas", "use_flow_sigmas",
                           "use_dynamic_shifting"})
     if (flag(o, key, false)) o.at(key).fail("is not implemented; must be false");
-  for (const char* key : {"solver_p", "shift_terminal", "timestep_values"})
-    if (const auto v = given(o, key)) v->fail("is not implemented; must be null");
+  for (const char* key : {"solver_p", "shift_terminal", "timestep_values"}) only_null(o, key);
   if (number(o, "flow_shift", 1) != 1) o.at("flow_shift").fail("is not implemented; must be 1");
   // JSON has no infinity; diffusers writes its default as the word.
   if (const auto v = given(o, "lambda_min_clipped"); v && !(v->is_string() && v->string() == "-Infinity"))
@@ -187,7 +171,7 @@ void put_own(const Object& o, const Kind& kind, Handed& shared, SchedulerConfig&
     sampler.replace(sampler.find("dpmsolver"), 9, "dpm_solver");
     own.put("name", sampler);
     if (singlestep) own.put("variant", "singlestep");
-    if (const auto v = given(o, "variance_type")) v->fail("is not implemented; must be null");
+    only_null(o, "variance_type");
   } else {
     own.put("name", sampler);
     if (deis) word(o, "algorithm_type", {"deis"});
@@ -212,8 +196,7 @@ void put_own(const Object& o, const Kind& kind, Handed& shared, SchedulerConfig&
     }
   }
   if (unipc)
-    for (const char* key : {"sigma_min", "sigma_max"})
-      if (const auto v = given(o, key)) v->fail("is not implemented; must be null");
+    for (const char* key : {"sigma_min", "sigma_max"}) only_null(o, key);
   // Without Karras's levels diffusers gives these no meaning.
   if (out.sigma_data || ((kind.sampler == "euler" || kind.sampler == "heun") && flag(o, "use_karras_sigmas", false)))
     for (const char* key : {"sigma_min", "sigma_max", "rho"})

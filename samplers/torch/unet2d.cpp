@@ -4,6 +4,8 @@
 #include <numbers>
 #include <set>
 
+#include "samplers/torch/diffusers_keys.hpp"
+
 namespace lml {
 namespace {
 
@@ -206,29 +208,9 @@ class UNet2d : public Network {
   Weights weights_;
 };
 
-std::optional<Reader> given(const Object& o, std::string_view key) {
-  const auto v = o.find(key);
-  return v && !v->is_null() ? v : std::nullopt;
-}
 Index count(const Object& o, std::string_view key, Index otherwise, Index lowest = 1) {
   const auto v = given(o, key);
   return v ? Index(v->integer(lowest, 1 << 20)) : otherwise;
-}
-double number(const Object& o, std::string_view key, double otherwise) {
-  const auto v = given(o, key);
-  return v ? v->number() : otherwise;
-}
-bool flag(const Object& o, std::string_view key, bool otherwise) {
-  const auto v = given(o, key);
-  return v ? v->boolean() : otherwise;
-}
-// A key of diffusers' of which only these values are implemented.
-std::string word(const Object& o, std::string_view key, const std::vector<std::string_view>& known) {
-  const auto v = given(o, key);
-  return v ? v->one_of(known) : std::string(known[0]);
-}
-void only_null(const Object& o, std::string_view key) {
-  if (const auto v = given(o, key)) v->fail("is not implemented; must be null");
 }
 
 std::vector<bool> blocks(const Object& o, std::string_view key, std::string_view plain, std::string_view attention,

@@ -186,6 +186,15 @@ TEST_F(Evaluation, TheRangeIsTheSpecsTheFoldersOrThatOfBytes) {
   EXPECT_NE(refusal(folders).find("/range: must be [lowest, highest], rising"), std::string::npos);
 }
 
+TEST_F(Evaluation, PairsOfDifferentRangesAreRefused) {
+  std::filesystem::create_directories(folder_.path() / "run");
+  write("run/samples.npy", images(3, 6));
+  folder_.write("run/result.json", R"({"range":[-1,1]})");
+  folder_.write("bytes.npy", test::npy("|u1", "(3, 6)", std::string(18, '\1')));
+  EXPECT_EQ(refusal(R"({"a":"run","b":"bytes.npy","metrics":["paired"]})"),
+            "/b: has another range than a, so that no pixel of one can be compared with the other's");
+}
+
 TEST_F(Evaluation, EveryMistakeIsNamedByItsPlace) {
   write("few.npy", images(10, 7));
   write("many.npy", images(2048, 8));

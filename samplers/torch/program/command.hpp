@@ -24,6 +24,7 @@ void add_batch(CLI::App& command, Index& batch);
 /// What the chosen command will do.
 using Chosen = std::function<int()>;
 
+void add_bench(CLI::App& app, TorchOptions& o, Chosen& run);
 void add_compare(CLI::App& app, TorchOptions& o, Chosen& run);
 void add_hessian(CLI::App& app, TorchOptions& o, Chosen& run);
 void add_sample(CLI::App& app, TorchOptions& o, Chosen& run);

@@ -53,6 +53,7 @@ int main(int argc, char** argv) {
   CLI::App app("Networks under the samplers of lml.", "lml-torch");
   app.set_version_flag("--version", LML_VERSION);
   app.require_subcommand(1);
+  lml::add_bench(app, o, run);
   lml::add_compare(app, o, run);
   lml::add_hessian(app, o, run);
   lml::add_sample(app, o, run);
