@@ -193,6 +193,8 @@ const std::map<std::string, Check>& registry() {
       {"real-quality-exact", exact_correction_on_a_network},
       {"real-quality-celeba40", correction_on_faces},
       {"real-quality-anime64", correction_on_drawn_faces},
+      {"real-quality-published", published_code_on_a_network},
+      {"real-quality-published-anime64", published_code_on_drawn_faces},
       {"real-score-error", score_error_of_a_network},
       {"real-hessian", rank_one_on_a_network},
       {"real-overhead", overhead_on_a_network},

@@ -145,6 +145,12 @@ class Commands(unittest.TestCase):
         self.assertEqual(done.returncode, 2)
         self.assertRegex(done.stderr, "a batch of 1000 images does not fit into memory; --batch [1-9][0-9]* does")
 
+    def test_a_form_that_a_sampler_has_not_is_left_out(self):
+        runs = self.compare(samplers=[{"name": "pndm"}, {"name": "unipc"}],
+                            lml=[{"form": "adaptive"}, {"form": "increment", "kappa": 1e-8, "lambda": 8e-4}])["runs"]
+        self.assertEqual([(r["sampler"]["name"], r["correction"].split()[0]) for r in runs],
+                         [("pndm", "none"), ("unipc", "none"), ("unipc", "adaptive")])
+
     def test_what_is_wrong_is_named_where_it_stands(self):
         for spec, place in (({"lml": [{"kappa": 1}]}, "/lml/0/form: "),
                             ({"lml": [{"form": "stable", "kappa": 2, "lambda": 1}]}, "/lml/0/kappa: "),

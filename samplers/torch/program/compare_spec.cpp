@@ -102,7 +102,10 @@ void read_entries(const Document& document, const Object& spec, const std::vecto
             throw SpecError(document.name, pointer + "/" + key,
                             std::string(key) == "prediction_type" ? "is the model's: its folder says it"
                                                                   : "is given for all samplers, beside them");
-        // Not every form exists for every sampler: the published code's is left out where it does not.
+        // Not every form exists for every sampler: it is left out where it does not.
+        if (plain.is_object() && plain.value("form", Json()) == "adaptive" &&
+            !calls_once_a_step(choose(document, q, pointer, sampler, place, {}, n).sampler.stepper))
+          continue;
         if (plain.is_object() && plain.value("form", Json()) == "increment" && sampler.value("name", "") != "ddim" &&
             sampler.value("name", "") != "dpm_solver" && sampler.value("name", "") != "dpm_solver++")
           continue;

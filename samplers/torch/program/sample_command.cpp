@@ -75,6 +75,7 @@ Query read_query(const TorchOptions& options, const Document& document) {
     q.solver = v->one_of({"float64", "float32"}) == "float64" ? at::kDouble : at::kFloat;
   if (const auto v = spec.find("output")) {
     const std::string name = v->one_of({"float32", "float64", "uint8"});
+    if (q.in_document) v->fail("is the precision of a file; with `inline` the images are in the document");
     q.output = name == "float32" ? at::kFloat : name == "float64" ? at::kDouble : at::kByte;
   }
   if (const auto v = spec.find("rounding")) q.rounding = read_rounding(*v);
