@@ -193,6 +193,7 @@ const std::map<std::string, Check>& registry() {
       {"real-quality-exact", exact_correction_on_a_network},
       {"real-quality-celeba40", correction_on_faces},
       {"real-quality-anime64", correction_on_drawn_faces},
+      {"real-quality-exact-anime64", exact_correction_on_drawn_faces},
       {"real-quality-published", published_code_on_a_network},
       {"real-quality-published-anime64", published_code_on_drawn_faces},
       {"real-score-error", score_error_of_a_network},

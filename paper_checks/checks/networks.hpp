@@ -8,6 +8,7 @@ Evidence correction_on_a_network(const Context& context);
 Evidence correction_on_faces(const Context& context);
 Evidence correction_on_drawn_faces(const Context& context);
 Evidence published_code_on_a_network(const Context& context);
+Evidence exact_correction_on_drawn_faces(const Context& context);
 Evidence published_code_on_drawn_faces(const Context& context);
 Evidence exact_correction_on_a_network(const Context& context);
 Evidence score_error_of_a_network(const Context& context);

@@ -1,5 +1,7 @@
 #include "samplers/torch/unet2d.hpp"
 
+#include <c10/core/GradMode.h>
+
 #include <cmath>
 #include <numbers>
 #include <set>
@@ -136,16 +138,16 @@ class Pass {
     push();
   }
   void residual(const std::string& name, Widths w, double scale) {
-    Tensor h = convolution(name + ".conv1", silu(norm(name + ".norm1", x_, c_->groups)), 1, 1);
+    Tensor h = convolution(name + ".conv1", activated(norm(name + ".norm1", x_, c_->groups)), 1, 1);
     const Tensor told = linear(name + ".time_emb_proj", time_).unsqueeze(2).unsqueeze(3);
     if (c_->scale_shift) {
       const std::vector<Tensor> parts = told.chunk(2, 1);
       h = norm(name + ".norm2", h, c_->groups) * (1 + parts[0]) + parts[1];
     } else {
-      h = norm(name + ".norm2", h + told, c_->groups);
+      h = norm(name + ".norm2", sum(h, told), c_->groups);
     }
-    h = convolution(name + ".conv2", silu(h), 1, 1);
-    x_ = divided((w.in == w.out ? x_ : convolution(name + ".conv_shortcut", x_, 1, 0)) + h, scale);
+    h = convolution(name + ".conv2", activated(h), 1, 1);
+    x_ = divided(sum(h, w.in == w.out ? x_ : convolution(name + ".conv_shortcut", x_, 1, 0)), scale);
   }
   void attention(const std::string& name, Index width, Index groups, double scale) {
     const Tensor normed = groups > 0 ? norm(name + ".group_norm", x_, groups) : x_;
@@ -171,7 +173,7 @@ class Pass {
     x_ = at::cat({x_, skips_.back()}, 1);
     skips_.pop_back();
   }
-  void end(Index) { x_ = convolution("conv_out", silu(norm("conv_norm_out", x_, c_->groups)), 1, 1); }
+  void end(Index) { x_ = convolution("conv_out", activated(norm("conv_norm_out", x_, c_->groups)), 1, 1); }
   const Tensor& result() const { return x_; }
 
  private:
@@ -184,6 +186,13 @@ class Pass {
   }
   Tensor norm(const std::string& name, const Tensor& x, Index groups) const {
     return at::group_norm(x, groups, weight(name + ".weight"), weight(name + ".bias"), c_->eps);
+  }
+  // `fresh` is held by nobody else, so that without derivatives its memory can be used again.
+  static Tensor activated(Tensor fresh) {
+    return c10::GradMode::is_enabled() ? silu(fresh) : at::silu_(fresh);
+  }
+  static Tensor sum(Tensor fresh, const Tensor& other) {
+    return c10::GradMode::is_enabled() ? fresh + other : fresh.add_(other);
   }
   static Tensor divided(const Tensor& x, double scale) { return scale == 1 ? x : x / scale; }
 
