@@ -81,7 +81,9 @@ def draw(result):
     chart.set_ylim(0, centres[0] + height / 2 - below + between)
     chart.set_yticks([])
     chart.spines["left"].set_visible(False)
-    ticks = [t for t in (0.05, 0.1, 0.2, 0.5, 0.8, 1, 1.25, 1.5, 2, 5, 10, 100) if low / 1.1 <= t <= high * 1.3]
+    # As many as fit beside one another.
+    ticks = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100) if high > 3 * low else (0.5, 0.8, 1, 1.25, 1.5, 2)
+    ticks = [t for t in ticks if low / 1.1 <= t <= high * 1.3]
     chart.xaxis.set_major_locator(FixedLocator(ticks))
     chart.xaxis.set_major_formatter(FuncFormatter(lambda v, _: "%g" % v))
     chart.xaxis.set_minor_formatter(NullFormatter())
