@@ -1,6 +1,7 @@
 #include "paper_checks/checks/networks.hpp"
 
 #include <algorithm>
+#include <boost/math/distributions/binomial.hpp>
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
@@ -35,7 +36,7 @@ Json comparison(const std::string& model, Index samples) {
     spec["schedule"] = {{"name", "linear"}, {"beta_start", 1e-4}, {"beta_end", 0.02}};
     spec["grid"] = {{"from", 999}, {"to", 0}};
   } else if (model.ends_with("anime64")) {
-    spec["grid"] = {{"from", 292}, {"to", 0}};  // above, alpha^2 is below 0.001
+    spec["grid"] = {{"from", 292}, {"to", 0}};        // above, alpha^2 is below 0.001
     spec["samplers"][1]["set_alpha_to_one"] = false;  // so that both samplers end at the same level
   } else {
     spec["network"] = "low";
@@ -102,13 +103,23 @@ constexpr const char* caption =
     "Distance of an image to the finest solution of the same start noise (60 steps), root mean square over pixels, "
     "mean over images; nearer: in how many images the correction beats the plain sampler";
 
+/// The largest departure from one half of a fair coin's share of n that is as likely as four standard deviations of a
+/// normal law, or more.
+double fair_coin_bound(Index n) {
+  const double rate = std::erfc(4 / std::sqrt(2.0));
+  const boost::math::binomial_distribution<> coin(double(n), 0.5);
+  Index k = 0;
+  while (2 * cdf(coin, double(k)) < rate) ++k;
+  return 0.5 - double(k) / double(n);
+}
+
 // A correction of DPM-Solver of order 3, as a share of images; a fair coin would give 1/2.
 Evidence correction_on(const Context& context, const std::string& model, Index samples, const char* correction,
                        const std::string& name) {
   const Json& runs = runs_once(context, comparison(model, samples));
   Evidence out;
   out.value = share_nearer(run_of(runs, "dpm_solver", correction, 10), samples);
-  out.uncertainty = 4 * 0.5 / std::sqrt(double(samples));
+  out.uncertainty = fair_coin_bound(samples);
   // Extrapolation of DDIM's eps to second order does what the correction is said to do; noise cannot.
   out.control = share_nearer(run_of(runs, "ddim", "adaptive", 10), samples);
   out.other_control = share_nearer(run_of(runs, "dpm_solver", "noise", 10), samples);
