@@ -7,7 +7,6 @@ import importlib.util
 import io
 import os
 import sys
-import tempfile
 import traceback
 
 SUFFIXES = (".svg", ".pdf", ".png")
@@ -49,28 +48,6 @@ def render(figure, suffix):
     return out.getvalue()
 
 
-def write(files):
-    """All or none: each file is written beside its place, then all are renamed into it."""
-    pending = []
-    try:
-        for path, data in files:
-            handle, beside = tempfile.mkstemp(dir=os.path.dirname(path) or ".", prefix=".lml-plot-")
-            pending.append((beside, path))
-            with os.fdopen(handle, "wb") as f:
-                f.write(data)
-                f.flush()
-                os.fsync(f.fileno())
-        mask = os.umask(0)
-        os.umask(mask)
-        while pending:
-            os.chmod(pending[0][0], 0o666 & ~mask)
-            os.replace(*pending[0])
-            pending.pop(0)
-    finally:
-        for beside, _ in pending:
-            os.unlink(beside)
-
-
 def main():
     parser = argparse.ArgumentParser(prog="lml plot", allow_abbrev=False)
     parser.add_argument("result", metavar="RESULT")
@@ -79,7 +56,8 @@ def main():
     if options.out is not None and os.path.splitext(options.out)[1] not in SUFFIXES:
         sys.exit("--out %r: must end in .svg, .pdf or .png" % options.out)
     require_matplotlib()
-    from result import ResultError, one_line, read
+    from files import ResultError, one_line, write
+    from result import read
 
     try:
         result = read(options.result)

@@ -1,22 +1,11 @@
 """Results of `lml`, read strictly: what is missing, cut short or not finite is named, never half-plotted."""
-import json
 import math
 import os
 import sys
 
 import numpy as np
 
-
-class ResultError(Exception):
-    """One line, `file: /pointer: message`."""
-
-    def __init__(self, file, pointer, message):
-        super().__init__(one_line("%s: %s%s" % (file, pointer + ": " if pointer else "", message)))
-
-
-def one_line(text, longest=400):
-    text = "".join(c if c.isprintable() else "?" for c in text)
-    return text if len(text) <= longest else text[:longest - 1] + "…"
+from files import ResultError, bytes_of, document, one_line
 
 
 class Result:
@@ -95,41 +84,8 @@ class Result:
         return np.array(out)
 
 
-def _document(data, file):
-    def unique(pairs):
-        out = dict(pairs)
-        if len(out) != len(pairs):
-            raise ValueError("a key is given twice")
-        return out
-
-    def refuse(name):
-        raise ValueError("%s is no JSON" % name)
-
-    try:
-        out = json.loads(data.decode("utf-8"), object_pairs_hook=unique, parse_constant=refuse)
-    except json.JSONDecodeError as e:
-        at_end = not data[len(data.decode("utf-8")[:e.pos].encode("utf-8")):].strip()
-        raise ResultError(file, "", "is cut short" if data.strip() and at_end else
-                          "is no JSON document (line %d, column %d)" % (e.lineno, e.colno))
-    except UnicodeDecodeError:
-        raise ResultError(file, "", "is no JSON document (not UTF-8)")
-    except (ValueError, RecursionError) as e:
-        raise ResultError(file, "", "is no JSON document (%s)" % (e or "nested too deeply"))
-    if not isinstance(out, dict):
-        raise ResultError(file, "/", "must be an object: a result of lml")
-    return out
-
-
-def _bytes(path):
-    try:
-        with open(path, "rb") as f:
-            return f.read()
-    except OSError as e:
-        raise ResultError(path, "", e.strerror)
-
-
 def _manifest(path):
-    out = _document(_bytes(path), path)
+    out = document(bytes_of(path), path)
     for key, kind in (("command", str), ("spec", dict), ("version", str)):
         if not isinstance(out.get(key), kind):
             raise ResultError(path, "/" + key, "is missing or no %s" % ("object" if kind is dict else "string"))
@@ -140,7 +96,7 @@ def read(path):
     """A folder that `--out` wrote, a result.json in one, a document that `--json` printed, or `-`: one on standard
     input. Raises ResultError."""
     if path == "-":
-        return Result("-", _document(sys.stdin.buffer.read(), "-"))
+        return Result("-", document(sys.stdin.buffer.read(), "-"))
     folder = path if os.path.isdir(path) else os.path.dirname(path)
     file = os.path.join(path, "result.json") if os.path.isdir(path) else path
     manifest_file = os.path.join(folder, "manifest.json")
@@ -151,4 +107,4 @@ def read(path):
     in_folder = os.path.basename(file) == "result.json" and os.path.exists(manifest_file)
     manifest = _manifest(manifest_file) if in_folder else None
     stem = None if in_folder else os.path.splitext(os.path.basename(file))[0]
-    return Result(file, _document(_bytes(file), file), folder, manifest, stem)
+    return Result(file, document(bytes_of(file), file), folder, manifest, stem)
