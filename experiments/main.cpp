@@ -16,6 +16,7 @@
 #include "experiments/mpi_processes.hpp"
 #include "experiments/output.hpp"
 #include "experiments/plot_command.hpp"
+#include "experiments/run_command.hpp"
 
 namespace {
 
@@ -224,6 +225,25 @@ int main(int argc, char** argv) {
   check->add_flag("--full", check_options.full, "longer searches, tighter figures");
   add_common(*check, o);
   check->callback([&] { run = [&] { return lml::check_command(o.common, check_options); }; });
+
+  lml::RunOptions run_options;
+  CLI::App* experiment = app.add_subcommand("run", "run experiments: measurements behind figures and tables");
+  experiment->footer(
+      "Examples:\n  lml run --list                    what there is, and what it costs\n"
+      "  lml run NAME                      results/NAME, what was computed before from results/cache\n"
+      "  lml run --quick all               every one, small\n"
+      "  lml run NAME --set damping=[1,2]  other values of a column, or of a key of the spec\n"
+      "  lml run mine.toml                 an experiment of your own");
+  experiment->add_option("NAME", run_options.names, "experiments, or files that end in .toml, or all");
+  experiment->add_flag("--list", run_options.list, "name the experiments, run none");
+  CLI::Option* quick = experiment->add_flag("--quick", run_options.quick, "small: minutes for all of them");
+  experiment->add_flag("--full", run_options.full, "more samples, seeds and values")->excludes(quick);
+  experiment->add_flag("--fresh", run_options.fresh, "compute again what the cache holds");
+  experiment->add_option("--set", o.common.set, "change one value: --set samples=100")
+      ->type_name("KEY.PATH=VALUE")
+      ->allow_extra_args(false);
+  add_common(*experiment, o);
+  experiment->callback([&] { run = [&] { return lml::run_command(o.common, run_options); }; });
 
   CLI::App* targets = app.add_subcommand("targets", "the built-in targets");
   targets->footer("Example:\n  lml targets --json");

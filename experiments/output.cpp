@@ -110,28 +110,23 @@ void write_files(const fs::path& folder, const std::vector<OutputFile>& files) {
   }
 }
 
-namespace {
-
-// RFC 4180: a field that holds a comma, a quote or a line break stands in quotes.
-std::string field(const std::string& text) {
+std::string csv_field(const std::string& text) {
   if (text.find_first_of(",\"\n\r") == std::string::npos) return text;
   std::string out = "\"";
   for (char c : text) out += c == '"' ? std::string("\"\"") : std::string(1, c);
   return out + '"';
 }
 
-}  // namespace
-
 std::string csv(const std::vector<std::string>& columns, const std::vector<std::vector<double>>& rows,
                 const std::vector<std::vector<std::string>>& labels) {
   std::string out;
-  for (std::size_t i = 0; i < columns.size(); ++i) out += (i ? "," : "") + field(columns[i]);
+  for (std::size_t i = 0; i < columns.size(); ++i) out += (i ? "," : "") + csv_field(columns[i]);
   out += '\n';
   for (std::size_t r = 0; r < rows.size(); ++r) {
     const auto& row = rows[r];
     const char* comma = "";
     if (!labels.empty())
-      for (const std::string& word : labels[r]) out += std::exchange(comma, ",") + field(word);
+      for (const std::string& word : labels[r]) out += std::exchange(comma, ",") + csv_field(word);
     for (std::size_t i = 0; i < row.size(); ++i) {
       out += std::exchange(comma, ",");
       if (std::isinf(row[i]))

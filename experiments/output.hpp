@@ -25,6 +25,8 @@ struct OutputFile {
 /// nothing is left, not even the folder if it was made here. Throws UsageError.
 void write_files(const std::filesystem::path& folder, const std::vector<OutputFile>& files);
 
+/// A field of RFC 4180: in quotes where it holds a comma, a quote or a line break.
+std::string csv_field(const std::string& text);
 /// RFC 4180: a line of names, then a line a row, after its labels if there are any; `inf` as such, an empty field for
 /// NaN.
 std::string csv(const std::vector<std::string>& columns, const std::vector<std::vector<double>>& rows,

@@ -67,13 +67,14 @@ std::optional<std::string_view> nearest(std::string_view word, const std::vector
 Reader::Reader(const Document& document) : Reader(document, *document.root, "") {}
 
 void Reader::fail_below(const std::string& pointer, const std::string& message) const {
-  throw SpecError(document_->name, pointer_ + pointer, message);
+  throw SpecError(document_->place(pointer_ + pointer), pointer_ + pointer, message);
 }
 
 void Reader::fail_type(const char* wanted) const {
   fail(std::string("must be ") + wanted + ", is " + described(*value_));
 }
 
+const Json& Reader::value() const { return *value_; }
 bool Reader::is_null() const { return value_->is_null(); }
 bool Reader::is_string() const { return value_->is_string(); }
 bool Reader::is_number() const { return value_->is_number(); }

@@ -22,6 +22,7 @@ class Reader {
 
   const Document& document() const { return *document_; }
   const std::string& pointer() const { return pointer_; }
+  const Json& value() const;
   bool is_null() const;
   bool is_string() const;
   bool is_number() const;

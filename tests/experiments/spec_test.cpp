@@ -206,7 +206,7 @@ TEST(Spec, SetRefusesPathsThatLeadNowhere) {
   const std::pair<const char*, const char*> cases[] = {
       {"sigma", "--set: /: wants key.path=value"},
       {"=3", "--set: /: wants key.path=value"},
-      {"a..b=3", "--set: /a: 'a..b=3' has an empty key"},
+      {"a..b=3", "--set: /a: 'a..b' has an empty key"},
       {"sigma.x=3", "--set: /sigma/x: cannot be set"},
       {"at.7=[1,2]", "--set: /at/7: is no entry of a list of 1"},
       {"at.x=[1,2]", "--set: /at/x: is no entry of a list of 1"},
