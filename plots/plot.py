@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Draws the figure of a result file. Computes nothing.
+"""Draws the figure of a result file, or of the folder of an experiment. Computes nothing.
 
-    plot.py RESULT [--out FILE.svg|.pdf|.png]"""
+    plot.py RESULT [--out FILE.svg|.pdf|.png|.gif]"""
 import argparse
 import importlib.util
 import io
@@ -10,6 +10,9 @@ import sys
 import traceback
 
 SUFFIXES = (".svg", ".pdf", ".png")
+ANIMATED = ".gif"
+DOTS_AN_INCH = 200  # of an experiment's figure, many of which go into one page
+FRAME_DOTS, FRAME_MILLISECONDS, LAST_MILLISECONDS = 110, 90, 1500
 
 
 def require_matplotlib():
@@ -40,12 +43,78 @@ def draw(result):
         "lml converge or lml stationary"))
 
 
-def render(figure, suffix):
+def draw_run(run):
+    import figures
+    import style
+
+    kind = {k.NAME: k for k in figures.OF_EXPERIMENTS}.get(run.manifest["figure"])
+    if kind is None:
+        raise run.error("/figure", "no figure is called %s; there are %s" % (
+            run.manifest["figure"], ", ".join(k.NAME for k in figures.OF_EXPERIMENTS)))
+    style.plain()
+    return kind, kind.draw(run)
+
+
+def render(figure, suffix, **how):
     nothing_that_changes = {".svg": {"Date": None, "Creator": "lml plot"}, ".png": {"Software": "lml plot"},
                             ".pdf": {"CreationDate": None, "Creator": "lml plot", "Producer": None}}
     out = io.BytesIO()
-    figure.savefig(out, format=suffix[1:], metadata=nothing_that_changes[suffix])
+    figure.savefig(out, format=suffix[1:], metadata=nothing_that_changes[suffix], **how)
     return out.getvalue()
+
+
+def render_animation(figure, update, frames):
+    """A GIF; None where pillow is not here."""
+    try:
+        from PIL import Image
+    except ImportError:
+        return None
+    figure.set_dpi(FRAME_DOTS)
+    images = []
+    for frame in range(frames):
+        update(frame)
+        figure.canvas.draw()
+        size = figure.canvas.get_width_height()
+        images.append(Image.frombytes("RGBA", size, bytes(figure.canvas.buffer_rgba())).convert("RGB"))
+    palette = images[-1].quantize(64)
+    images = [i.quantize(palette=palette, dither=0) for i in images]
+    out = io.BytesIO()
+    images[0].save(out, format="GIF", save_all=True, append_images=images[1:], loop=0, optimize=True,
+                   duration=[FRAME_MILLISECONDS] * (frames - 1) + [LAST_MILLISECONDS])
+    return out.getvalue()
+
+
+def files_of(path, out):
+    """[(file, its bytes)]"""
+    from measurements import read_run
+    from result import is_experiment, read
+
+    if is_experiment(path):
+        run = read_run(path)
+        kind, figure = draw_run(run)
+        moving = hasattr(kind, "animate") and kind.wants_animation(run)
+        stem = os.path.join(run.folder, "figure")
+        wanted = [out] if out else [stem + ".svg", stem + ".png"] + ([stem + ANIMATED] if moving else [])
+        if ANIMATED in [os.path.splitext(p)[1] for p in wanted] and not moving:
+            raise run.error("/draw", "the figure does not move; take .svg, .pdf or .png")
+        files = []
+        for p in wanted:
+            suffix = os.path.splitext(p)[1]
+            if suffix == ANIMATED:
+                data = render_animation(*kind.animate(run))
+                if data is None:
+                    print("no %s: it needs pillow (sudo apt-get install -y python3-pil)" % p, file=sys.stderr)
+                    continue
+            else:
+                data = render(figure, suffix, dpi=DOTS_AN_INCH)
+            files.append((p, data))
+        return files
+    result = read(path)
+    if out and out.endswith(ANIMATED):
+        raise result.error("", "the figure does not move: --out must end in .svg, .pdf or .png")
+    name, figure = draw(result)
+    stem = os.path.join(result.folder or "", result.figure_stem or name)
+    return [(p, render(figure, os.path.splitext(p)[1])) for p in ([out] if out else [stem + ".svg", stem + ".png"])]
 
 
 def main():
@@ -53,18 +122,14 @@ def main():
     parser.add_argument("result", metavar="RESULT")
     parser.add_argument("--out", metavar="FILE")
     options = parser.parse_args()
-    if options.out is not None and os.path.splitext(options.out)[1] not in SUFFIXES:
-        sys.exit("--out %r: must end in .svg, .pdf or .png" % options.out)
+    if options.out is not None and os.path.splitext(options.out)[1] not in SUFFIXES + (ANIMATED,):
+        sys.exit("--out %r: must end in .svg, .pdf or .png (or .gif, where the figure moves)" % options.out)
     require_matplotlib()
     from files import ResultError, one_line, write
-    from result import read
 
     try:
-        result = read(options.result)
-        name, figure = draw(result)
-        stem = os.path.join(result.folder or "", result.figure_stem or name)
-        paths = [options.out] if options.out else [stem + ".svg", stem + ".png"]
-        files = [(path, render(figure, os.path.splitext(path)[1])) for path in paths]
+        files = files_of(options.result, options.out)
+        paths = [path for path, _ in files]
         try:
             write(files)
         except OSError as e:

@@ -92,6 +92,12 @@ def _manifest(path):
     return out
 
 
+def is_experiment(path):
+    """Whether it is a folder that `lml run` wrote."""
+    file = os.path.join(path, "manifest.json")
+    return os.path.isdir(path) and os.path.exists(file) and document(bytes_of(file), file).get("command") == "run"
+
+
 def read(path):
     """A folder that `--out` wrote, a result.json in one, a document that `--json` printed, or `-`: one on standard
     input. Raises ResultError."""

@@ -6,6 +6,7 @@ import textwrap
 import matplotlib
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 COLUMN, TWO_COLUMNS = 3.4, 6.9  # inches
 BLUE, VERMILLION, GREY = "#0072B2", "#D55E00", "#6B6B6B"
@@ -57,6 +58,16 @@ def _short(value, longest=90):
 
 def _printable(text):
     return "".join(c if c.isprintable() else "?" for c in text)
+
+
+def ticks(axis, limits):
+    """Enough numbers on a logarithmic axis of less than two decades, which matplotlib gives one or none."""
+    low, high = limits
+    if axis.get_scale() != "log" or not 0 < low < high or high / low > 100:
+        return
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter(FuncFormatter(lambda v, _: "%g" % v))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def canvas(width, height, caption, panels=1, left=0.56, right=0.1, top=0.1, bottom=0.42, between=0.3):
