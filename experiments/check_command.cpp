@@ -18,6 +18,7 @@
 #include "experiments/hand_over.hpp"
 #include "experiments/output.hpp"
 #include "experiments/reader.hpp"
+#include "experiments/report_command.hpp"
 #include "experiments/spec.hpp"
 #include "experiments/subprocess.hpp"
 #include "experiments/targets.hpp"
@@ -306,7 +307,7 @@ int check_command(const Common& common, const CheckOptions& options) {
   if (!common.json) print(readable(results, seconds, own_target));
   const std::string report = kept.out + "/report.html";
   try {
-    run_program({"python3", LML_SOURCE_DIR "/plots/report.py", kept.out + "/result.json", report});
+    run_program(report_of_check(kept.out, options.target));
     if (common.json)
       fmt::print(stderr, "report: {}\n", report);
     else

@@ -16,6 +16,7 @@
 #include "experiments/mpi_processes.hpp"
 #include "experiments/output.hpp"
 #include "experiments/plot_command.hpp"
+#include "experiments/report_command.hpp"
 #include "experiments/run_command.hpp"
 
 namespace {
@@ -35,6 +36,7 @@ constexpr const char* welcome =
     "  lml compare SPEC       many samplers: their errors against evaluations\n"
     "  lml evaluate SPEC      distances between two sets of samples\n"
     "  lml plot RESULT        the figure of a result: compare, converge, stationary\n"
+    "  lml report             one page of all results: is the paper right?\n"
     "  lml bench score        speed, beside peers and this machine's limit\n"
     "  lml bench dynamics     what a step of a simulation costs, beside peers\n"
     "  lml bench samplers     what a step of a sampler costs, beside peers\n"
@@ -296,6 +298,23 @@ int main(int argc, char** argv) {
   plot->add_option("--out", plot_options.out, "one file, .svg, .pdf or .png; else SVG and PNG beside the result")
       ->type_name("FILE");
   plot->callback([&] { run = [&]() -> int { lml::plot_command(plot_options); }; });
+
+  lml::ReportOptions report_options;
+  CLI::App* report = app.add_subcommand("report", "one page of all results: is the paper right?");
+  report->footer(
+      "Examples:\n  lml check && lml report                      results/report.html, for any browser\n"
+      "  lml report --findings FINDINGS.md            the findings, from the results in the repository\n"
+      "  lml report --record experiments/results/claims.json   adds what lml check found to these");
+  report->add_option("--results", report_options.results, "where lml check and lml run left theirs")
+      ->type_name("DIR")
+      ->capture_default_str();
+  CLI::Option* page = report->add_option("--out", report_options.out, "the page; else report.html in --results");
+  CLI::Option* findings = report->add_option("--findings", report_options.findings, "write the findings instead");
+  CLI::Option* record = report->add_option("--record", report_options.record, "add results of claims to this file");
+  for (CLI::Option* option : {page, findings, record}) option->type_name("FILE");
+  page->excludes(findings)->excludes(record);
+  findings->excludes(record);
+  report->callback([&] { run = [&]() -> int { lml::report_command(report_options); }; });
 
   for (CLI::App* command :
        {app.get_subcommand("sample"), app.get_subcommand("compare"), app.get_subcommand("evaluate")})

@@ -1,0 +1,65 @@
+"""    report [--results DIR] [--out FILE]        the page of everything under DIR
+    report --check DIR --out FILE              the page of one run of `lml check` (--target T: on a target of the user's)
+    report --findings FILE                     FINDINGS.md, from the results in the repository
+    report --record FILE                       adds DIR/check's results to those in the repository"""
+import argparse
+import os
+import sys
+import traceback
+
+sys.dont_write_bytecode = True
+sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="lml report", allow_abbrev=False)
+    parser.add_argument("--results", metavar="DIR", default="results")
+    for name in ("check", "out", "findings", "record"):
+        parser.add_argument("--" + name, metavar="FILE")
+    for name in ("version", "target"):
+        parser.add_argument("--" + name, default="")
+    options = parser.parse_args()
+    try:
+        import tomllib  # noqa: F401
+    except ModuleNotFoundError:
+        print("the report needs Python 3.11 or newer, this is %d.%d" % sys.version_info[:2], file=sys.stderr)
+        sys.exit(3)
+    from files import ResultError, one_line, write
+    from report import findings, material, page, recorded
+
+    try:
+        if options.findings:
+            target, text = options.findings, findings.text(material.of_repository())
+        elif options.record:
+            target, text = options.record, recorded.text(options.record, material.of_check(options.results + "/check"))
+        else:
+            found = (material.of_check(options.check, options.target) if options.check
+                     else material.of_results(options.results, options.version))
+            target, text = options.out or os.path.join(options.results, "report.html"), page.text(found)
+            for note in found.notes:
+                print("not shown: " + one_line(note), file=sys.stderr)
+        try:
+            write([(target, text.encode("utf-8"))])
+        except OSError as e:
+            raise ResultError(target, "", "cannot be written: %s" % e.strerror)
+        if not options.check:
+            print(one_line(target), flush=True)
+    except ResultError as e:
+        sys.exit(str(e))
+
+
+# An uncaught exception would end with status 1, which in lml says that a verdict differs.
+def bad_input(message):
+    print(message, file=sys.stderr)
+    sys.exit(2)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except SystemExit as e:
+        if isinstance(e.code, str):
+            bad_input(e.code)
+        raise
+    except Exception:
+        bad_input(traceback.format_exc())

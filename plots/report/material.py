@@ -1,0 +1,117 @@
+"""What there is to report: results of claims, results of experiments, and what of both cannot be shown, with why."""
+import hashlib
+import os
+import subprocess
+import sys
+
+from files import ResultError, bytes_of, document, one_line
+from report.paper import ROOT, Paper
+
+RECORD = os.path.join(ROOT, "experiments", "results", "claims.json")
+NEEDED = {"id": str, "source": str, "title": str, "statement": str, "verdict": str, "recorded": str}
+
+
+class Material:
+    """`target` names a target of the user's own: then the verdicts are about it, not about the paper."""
+
+    def __init__(self, claims, target=""):
+        self.paper, self.claims, self.target, self.experiments, self.notes = Paper(), claims, target, [], []
+        self.by_id = {c["id"]: c for c in claims}
+
+    def figures_of(self, claim_id):
+        return [e for e in self.experiments if claim_id in e["claims"]]
+
+
+def of_check(folder, target=""):
+    """One run of `lml check`."""
+    path = os.path.join(folder, "result.json")
+    claims = document(bytes_of(path), path).get("claims")
+    if not isinstance(claims, list):
+        raise ResultError(path, "/claims", "is missing or no list: this is no result of lml check")
+    for i, claim in enumerate(claims):
+        for key, kind in NEEDED.items():
+            if not isinstance(claim, dict) or not isinstance(claim.get(key), kind):
+                raise ResultError(path, "/claims/%d/%s" % (i, key), "is missing or no string")
+    return Material(claims, target)
+
+
+def of_repository():
+    """The results that are kept in the repository, with the words of the claims' files."""
+    if not os.path.exists(RECORD):
+        return Material([])
+    kept = document(bytes_of(RECORD), RECORD)["claims"]
+    paper, claims = Paper(), []
+    files = paper.claim_files()
+    for claim_id, result in kept.items():
+        if claim_id in files:
+            claims.append(_joined(files[claim_id], result))
+    claims.sort(key=lambda c: paper.place(c["id"]))
+    return Material(claims)
+
+
+def _joined(words, result):
+    out = {k: v for k, v in words.items() if k not in ("control", "cost", "needs", "takes_target")}
+    out.update(result)
+    if "negative_control" in result:
+        out["negative_control"] = dict(result["negative_control"], what=words["control"])
+    out.setdefault("tables", [])
+    return out
+
+
+def of_results(folder, version):
+    """Everything under `folder`; where a claim did not run there, what the repository has of it."""
+    kept, check = of_repository().claims, os.path.join(folder, "check")
+    fresh = of_check(check).claims if os.path.exists(os.path.join(check, "result.json")) else []
+    ran = {c["id"] for c in fresh if c["verdict"] != "not_run"}
+    old = [c for c in kept if c["id"] not in ran]
+    claims = [c for c in fresh if c["id"] in ran or c["id"] not in {o["id"] for o in old}] + old
+    paper = Paper()
+    out = Material(sorted(claims, key=lambda c: paper.place(c["id"])))
+    if not out.claims:
+        raise ResultError(check, "", "has no result.json: run  lml check  first")
+    _experiments(out, folder, version)
+    return out
+
+
+def _experiments(out, folder, version):
+    for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
+        run = os.path.join(folder, name)
+        if not os.path.exists(os.path.join(run, "manifest.json")):
+            continue
+        try:
+            manifest = document(bytes_of(os.path.join(run, "manifest.json")), os.path.join(run, "manifest.json"))
+            if manifest.get("command") == "run":
+                out.experiments.append(_experiment(run, manifest, version))
+        except ResultError as e:
+            out.notes.append(str(e))
+
+
+def _experiment(run, manifest, version):
+    file = os.path.join(run, "manifest.json")
+    for key, kind in (("experiment", str), ("title", str), ("claims", list), ("version", str), ("files", dict)):
+        if not isinstance(manifest.get(key), kind):
+            raise ResultError(file, "/" + key, "is missing or of the wrong kind")
+    if manifest.get("complete") is not True:
+        raise ResultError(run, "", "is not complete: go on with  lml run " + manifest["experiment"])
+    if version and _numbers(manifest["version"]) > _numbers(version):
+        raise ResultError(run, "", "was made by lml %s, newer than this %s" % (manifest["version"], version))
+    for name, digest in manifest["files"].items():
+        data = bytes_of(os.path.join(run, os.path.basename(name)))
+        if isinstance(digest, str) and len(digest) == 64 and hashlib.sha256(data).hexdigest() != digest:
+            raise ResultError(os.path.join(run, name), "", "was altered since lml wrote it")
+    return dict(manifest, folder=run, image=_figure(run))
+
+
+def _numbers(version):
+    return [int(n) for n in version.split(".") if n.isdigit()]
+
+
+def _figure(run):
+    """The figure's file, drawn now where it is missing or older than its numbers."""
+    newest = max(os.path.getmtime(os.path.join(run, f)) for f in os.listdir(run) if f.endswith((".csv", ".json")))
+    files = [os.path.join(run, "figure" + s) for s in (".svg", ".png")]
+    if not all(os.path.exists(f) and os.path.getmtime(f) >= newest for f in files):
+        done = subprocess.run([sys.executable, os.path.join(ROOT, "plots", "plot.py"), run], capture_output=True, text=True)
+        if done.returncode:
+            raise ResultError(run, "", "no figure: " + one_line(done.stderr.strip().split("\n")[-1]))
+    return min(files, key=os.path.getsize)

@@ -1,0 +1,98 @@
+"""A section a claim: statement, reading, numbers, second method, control, proof, counter-example, repair, command."""
+import json
+import re
+import shlex
+
+from report import figures
+from report.words import VERDICT, esc, measured, needed, number, prose, seconds
+
+NAME = re.compile(r"(?<![\w/-])(?<!check )[a-zA-Z]+\d*(?:-[a-zA-Z0-9]+)+(?![\w-])")
+ROWS = 12  # of a table that is shown unfolded
+
+
+def chip(verdict):
+    return '<span class="verdict %s">%s</span>' % (verdict, VERDICT[verdict])
+
+
+def replay(claim):
+    """The counter-example as a command that any shell runs."""
+    return "./lml %s - <<'SPEC'\n%s\nSPEC" % (shlex.quote(claim["smallest_command"]), json.dumps(claim["smallest"]))
+
+
+def table(t):
+    head = "".join('<th scope="col">%s</th>' % prose(c) for c in t["columns"])
+    rows = "".join("<tr>%s</tr>" % "".join("<td>%s</td>" % number(v) for v in row) for row in t["rows"])
+    body = '<div class="scroll" tabindex="0" role="group" aria-label="%s"><table class="data">%s<thead><tr>%s</tr></thead><tbody>%s</tbody></table></div>'
+    if len(t["rows"]) <= ROWS:
+        return body % (esc(t["name"]), "<caption>%s</caption>" % prose(t["caption"]), head, rows)
+    return "<details><summary>%s (%d rows)</summary>%s</details>" % (
+        prose(t["caption"]), len(t["rows"]), body % (esc(t["name"]), "", head, rows))
+
+
+def _rows(material, claim):
+    if claim.get("assumptions"):
+        yield "Reading tested", prose(claim["assumptions"])
+    yield "Measured", "<b>%s</b>, where the claim needs %s (%s): %s." % (
+        measured(claim), needed(claim), prose(claim["basis"]), prose(claim["quantity"].rstrip(".")))
+    yield "Method", prose(claim["method"])
+    if claim.get("second_method"):
+        text = prose(claim["second_method"])
+        if "second" in claim:
+            text = "<b>%s</b>, asked to agree within %s. %s" % (
+                number(claim["second"]["value"]), number(claim["second"]["tolerance"], 2), text)
+        yield "Second method", text
+    control = claim["negative_control"]
+    yield "Negative control", "<b>%s</b>, %s. %s" % (
+        number(control["value"]), "told apart" if control["rejected"] else "NOT told apart", prose(control["what"]))
+    if claim.get("certificate"):
+        yield "Proof", prose(claim["certificate"])
+    if claim.get("smallest"):
+        yield "Smallest counter-example", "%s<pre tabindex=0>%s</pre>" % (prose(claim["smallest_sentence"]), esc(replay(claim)))
+    instead = ""
+    if claim.get("repair"):
+        instead = "%s <span class=soft>(survived %s attacks)</span>" % (
+            prose(claim["repair"]["statement"]), number(claim["repair"]["attacks"]))
+    if claim["verdict"] == "refuted":
+        instead += _equation(material, material.paper.repaired_by.get(claim["id"], ""), "what holds instead")
+    if instead:
+        yield "What holds instead", instead
+
+
+def _linked(material, text):
+    """Names of other claims become links to them."""
+    def link(match):
+        name = match.group(0)
+        return '<a href="#%s">%s</a>' % (name, name) if name in material.by_id else name
+
+    return NAME.sub(link, text)
+
+
+def _equation(material, name, label):
+    equation = material.paper.equation(name)
+    return '<div class="equation" tabindex="0" role="group" aria-label="%s">%s</div>' % (esc(label), equation) if equation else ""
+
+
+def section(material, claim, shown):
+    """`shown`: ids of the figures that the page has already."""
+    out = ['<section id="%s" class="claim" aria-labelledby="%s-h"><h3 id="%s-h">%s %s</h3>' % (
+        esc(claim["id"]), esc(claim["id"]), esc(claim["id"]), chip(claim["verdict"]), prose(claim["title"]))]
+    if claim["verdict"] != claim["recorded"] and not material.target:
+        out.append('<p class="warn">Recorded is: %s.</p>' % VERDICT[claim["recorded"]])
+    if claim.get("finding"):
+        out.append('<p class="finding">%s</p>' % _linked(material, prose(claim["finding"])))
+    out.append(_equation(material, material.paper.equation_name(claim["id"]), claim["source"]))
+    source = "The statement" if claim["source"] == "own" else esc(claim["source"])
+    pairs = [(source, prose(claim["statement"]))]
+    if claim["verdict"] != "not_run":
+        pairs += _rows(material, claim)
+    if claim.get("why"):
+        pairs.append(("Why", prose(claim["why"])))
+    took = '<code>./lml check %s</code>' % esc(claim["id"])
+    if claim["verdict"] != "not_run":
+        took += ' <span class="soft">(%s)</span>' % (
+            "took " + seconds(claim["seconds"]) if "seconds" in claim else "a result kept in the repository, not run here")
+    pairs.append(("Again", took))
+    out.append("<dl>%s</dl>" % "".join("<div><dt>%s</dt><dd>%s</dd></div>" % (name, _linked(material, text)) for name, text in pairs))
+    out += [figures.figure(e, shown) for e in material.figures_of(claim["id"])]
+    out += [table(t) for t in claim.get("tables", ())]
+    return "".join(out) + "</section>"
