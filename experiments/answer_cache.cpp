@@ -1,6 +1,7 @@
 #include "experiments/answer_cache.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 #include <fstream>
 #include <functional>
 #include <iterator>
@@ -40,23 +41,29 @@ std::string program_version() {
   return version;
 }
 
+std::optional<fs::path> find_data(const std::string& word, const fs::path& folder) {
+  if (word.empty() || word.find('\0') != std::string::npos) return std::nullopt;
+  if (const auto data = data_set(word)) return data;
+  std::vector<fs::path> places{folder};
+  if (const char* data = std::getenv("LML_DATA"); data && *data) places.emplace_back(data);
+  places.emplace_back(LML_SOURCE_DIR "/samplers/torch/models");
+  std::error_code none;
+  for (const fs::path& place : places)
+    if (fs::exists(place / word, none)) return place / word;
+  return std::nullopt;
+}
+
 std::string AnswerCache::key(const Job& job, const fs::path& folder) {
   // A sorted document, so that the order of keys in a file does not matter.
   nlohmann::json asked{
       {"command", job.command}, {"options", job.options}, {"spec", nlohmann::json::parse(dump(job.spec))}};
   for_every_string(job.spec, [&](const std::string& word) {
-    std::error_code none;
-    const fs::path path = folder / word;
-    if (word.empty() || word.find('\0') != std::string::npos || !fs::exists(path, none)) return;
-    std::string& digest = digests_[path.string()];
-    if (digest.empty()) digest = sha256_of(path);
-    asked["files"][word] = digest;
+    if (const auto path = find_data(word, folder)) asked["files"][word] = digests_.of(*path);
   });
   return sha256(asked.dump()).substr(0, 32);
 }
 
-std::optional<Answer> AnswerCache::find(const std::string& key, const std::vector<std::string>& arrays,
-                                        std::string& altered) const {
+std::optional<Answer> AnswerCache::find(const std::string& key, bool files, std::string& altered) const {
   const fs::path path = folder_ / (key + ".json");
   const std::optional<std::string> text = read(path);
   if (!text) return std::nullopt;
@@ -67,31 +74,31 @@ std::optional<Answer> AnswerCache::find(const std::string& key, const std::vecto
   if (!text->starts_with(opening) || text->size() < opening.size() + hex ||
       sha256(std::string_view(*text).substr(opening.size() + hex)) != text->substr(opening.size(), hex))
     return broken(path);
-  const Json entry = parse_json(*text, path.string());
-  Answer out{entry["answer"], entry["version"], entry["seconds"], {}};
-  for (const std::string& name : arrays) {
-    if (!entry["arrays"].contains(name)) return std::nullopt;
-    const fs::path file = folder_ / (key + '-' + name + ".npy");
+  Json entry = parse_json(*text, path.string());
+  if (files && entry["files"].is_null()) return std::nullopt;
+  Answer out{std::move(entry["answer"]), entry["version"], entry["seconds"], {}};
+  if (!files) return out;
+  for (const auto& [name, digest] : entry["files"].items()) {
+    const fs::path file = folder_ / (key + '-' + name);
     std::optional<std::string> bytes = read(file);
-    if (!bytes || sha256(*bytes) != entry["arrays"][name]) return broken(file);
-    out.arrays[name] = std::move(*bytes);
+    if (!bytes || sha256(*bytes) != digest) return broken(file);
+    out.files[name] = std::move(*bytes);
   }
   return out;
 }
 
-void AnswerCache::keep(const std::string& key, const Job& job, const Answer& answer) const {
-  Json arrays = Json::object();
-  for (const auto& [name, bytes] : answer.arrays) arrays[name] = sha256(bytes);
+void AnswerCache::keep(const std::string& key, const Job& job, const Answer& answer, bool files) const {
+  Json digests = files ? Json::object() : Json();
+  for (const auto& [name, bytes] : answer.files) digests[name] = sha256(bytes);
   const Json entry{{"version", answer.version}, {"seconds", answer.seconds}, {"command", job.command},
-                   {"options", job.options},    {"spec", job.spec},          {"arrays", arrays},
+                   {"options", job.options},    {"spec", job.spec},          {"files", digests},
                    {"answer", answer.document}};
   const std::string rest = "\"," + dump(entry).substr(1) + '\n';
   const std::string digest = sha256(rest);
-  std::vector<std::string> names;
-  std::vector<OutputFile> files;
-  for (const auto& [name, bytes] : answer.arrays) files.push_back({key + '-' + name + ".npy", {bytes}});
-  files.push_back({key + ".json", {opening, digest, rest}});  // last: it vouches for the others
-  write_files(folder_, files);
+  std::vector<OutputFile> out;
+  for (const auto& [name, bytes] : answer.files) out.push_back({key + '-' + name, {bytes}});
+  out.push_back({key + ".json", {opening, digest, rest}});  // last: it vouches for the others
+  write_files(folder_, out);
 }
 
 }  // namespace lml

@@ -7,37 +7,43 @@
 #include <vector>
 
 #include "experiments/experiment.hpp"
+#include "experiments/file_digests.hpp"
 
 namespace lml {
 
 struct Answer {
   Json document;
-  std::string version;                        // of the program that computed it
-  double seconds = 0;                         // that it took
-  std::map<std::string, std::string> arrays;  // names, and the bytes of .npy files
+  std::string version;                       // of the program that computed it
+  double seconds = 0;                        // that it took
+  std::map<std::string, std::string> files;  // names, and what is in them
 };
 
 /// This program: its version and the beginning of its own digest, so that two builds are told apart.
 std::string program_version();
 
+/// The file or folder that a word of a spec may mean: a data set, a path below `folder`, or a name in $LML_DATA or
+/// among the project's models.
+std::optional<std::filesystem::path> find_data(const std::string& word, const std::filesystem::path& folder);
+
 class AnswerCache {
  public:
-  explicit AnswerCache(std::filesystem::path folder) : folder_(std::move(folder)) {}
+  explicit AnswerCache(const std::filesystem::path& folder) : folder_(folder), digests_(folder / "digests.json") {}
 
-  /// Digest of the command, its options, the spec and the content of every file that the spec names, relative to
-  /// `folder`.
+  /// Digest of the command, its options, the spec and the content of every file, folder, model and data set that the
+  /// spec names; paths are relative to `folder`.
   std::string key(const Job& job, const std::filesystem::path& folder);
+  /// What the keys took long to find out.
+  void save_digests() { digests_.save(); }
 
-  /// Nothing where there is no such answer, where it lacks one of `arrays`, or where the file was altered: `altered`
-  /// then names it.
-  std::optional<Answer> find(const std::string& key, const std::vector<std::string>& arrays,
-                             std::string& altered) const;
-  /// Throws UsageError where it cannot be written.
-  void keep(const std::string& key, const Job& job, const Answer& answer) const;
+  /// Nothing where there is no such answer, where `files` are wanted and it was kept without, or where it was altered:
+  /// `altered` then names the file.
+  std::optional<Answer> find(const std::string& key, bool files, std::string& altered) const;
+  /// `files` says whether the answer has the job's files. Throws UsageError where it cannot be written.
+  void keep(const std::string& key, const Job& job, const Answer& answer, bool files) const;
 
  private:
   std::filesystem::path folder_;
-  std::map<std::string, std::string> digests_;  // of files that specs name
+  FileDigests digests_;
 };
 
 }  // namespace lml

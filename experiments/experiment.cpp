@@ -13,8 +13,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t most_jobs = 100000;
-const std::vector<std::string_view> commands{"score",  "bound",   "stationary", "gap",           "converge",
-                                             "sample", "compare", "evaluate",   "network-error", "hessian"};
+const std::vector<std::string_view> commands{"score",   "bound",    "stationary",    "gap",     "converge", "sample",
+                                             "compare", "evaluate", "network-error", "hessian", "check"};
 const std::vector<std::string_view> job_options{"--seed", "--precision", "--batch"};
 const std::vector<std::string_view> own_columns{"measure", "value", "error"};
 
@@ -108,8 +108,9 @@ void set_entries(Varied& v, const Reader& values, const std::optional<Reader>& l
 }
 
 Varied read_varied(const Reader& r) {
-  const Object o = r.object({"name", "key", "keys", "values", "labels"});
+  const Object o = r.object({"name", "key", "keys", "values", "labels", "average"});
   Varied out;
+  if (const auto average = o.find("average")) out.average = average->boolean();
   out.pointer = r.pointer();
   out.name = column_name(o.at("name"));
   const auto key = o.find("key"), keys = o.find("keys");
@@ -126,7 +127,7 @@ std::size_t stars(const std::string& pointer) { return std::size_t(std::count(po
 
 std::string answer_pointer(const Reader& r, std::size_t most) {
   const std::string text = r.string();
-  if (!text.starts_with('/'))
+  if (!text.starts_with('/') && !text.starts_with("spec:/"))
     r.fail("must be a JSON pointer into the answer (\"/chi2\", \"/runs/*/error\"), is \"" + text + '"');
   if (stars(text) > most) r.fail("has more * than the value that it goes with");
   return text;
@@ -192,6 +193,7 @@ void apply_size(Experiment& e, const Reader& size, const std::set<std::string>& 
     for (const auto& [key, value] : set->value().items()) {
       Json trial = e.spec;
       set_value(wanted ? e.spec : trial, key, value, size.document().place(child(set->pointer(), key)));
+      if (wanted) e.changed[key] = child(set->pointer(), key);
     }
   }
   const auto values = o.find("values"), labels = o.find("labels");
@@ -260,6 +262,7 @@ void apply_set(Experiment& e, const std::string& assignment) {
     for (Varied& other : e.vary)
       if (std::find(other.keys.begin(), other.keys.end(), key) != other.keys.end())
         throw SpecError("--set", "", key + " varies in this experiment: set its column, " + other.name + "=[..]");
+    e.changed[key].clear();
     return set_value(e.spec, key, std::move(value), "--set");
   }
   const Json list = value.is_array() ? value : Json::array({value});
@@ -278,8 +281,11 @@ Experiment read_experiment(const std::string& path, const std::string& size, con
   e.name = fs::path(path).stem().string();
   e.file = read_toml(path);
   const Reader root(e.file);
-  const Object o = root.object({"title", "question", "paper", "claims", "command", "figure", "arrays", "cost", "spec",
-                                "vary", "measure", "quick", "full", "axes", "draw"});
+  if (e.name.empty() || e.name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-_") != std::string::npos ||
+      e.name == "cache" || e.name == "check")
+    root.fail("an experiment is called by its file's name: small letters, digits, - and _, not cache or check");
+  const Object o = root.object({"title", "question", "paper", "claims", "command", "figure", "needs", "sizes", "files",
+                                "cost", "spec", "vary", "measure", "quick", "full", "axes", "draw"});
   e.title = line(o.at("title"));
   e.question = line(o.at("question"));
   e.paper = line(o.at("paper"));
@@ -288,7 +294,13 @@ Experiment read_experiment(const std::string& path, const std::string& size, con
     for (const Reader& claim : list->items()) e.claims.push_back(one_of(claim, claims));
   e.command = o.at("command").one_of(commands);
   e.figure = one_of(o.at("figure"), names_in(LML_SOURCE_DIR "/plots/figures", ".py"));
-  if (const auto arrays = o.find("arrays")) e.arrays = strings(*arrays);
+  if (const auto files = o.find("files")) e.files = files->boolean();
+  if (const auto needs = o.find("needs")) e.needs = strings(*needs);
+  e.sizes = {"quick", "normal", "full"};
+  if (const auto sizes = o.find("sizes")) {
+    e.sizes.clear();
+    for (const Reader& r : sizes->items()) e.sizes.push_back(r.one_of({"quick", "normal", "full"}));
+  }
   e.spec = o.at("spec").object(keys_of(o.at("spec").value())).reader().value();
   std::set<std::string> labelled;
   if (const auto vary = o.find("vary"))
@@ -298,7 +310,7 @@ Experiment read_experiment(const std::string& path, const std::string& size, con
     }
   if (const auto measures = o.find("measure"))
     for (const Reader& r : measures->items()) e.measures.push_back(read_measure(r));
-  if (e.measures.empty() && e.arrays.empty()) o.at("measure");
+  if (e.measures.empty() && !e.files) o.at("measure");
   require_distinct(e);
   if (const auto axes = o.find("axes")) {
     require_columns(e, *axes);
@@ -338,9 +350,28 @@ std::vector<Job> jobs_of(const Experiment& e) {
           set_value(job.spec, v.keys[k], value, e.file.place(v.pointer));
       }
     }
+    if (job.command == "check") {
+      const Document spec{e.file.place("/spec"), {}, std::make_shared<const Json>(job.spec)};
+      strings(Reader(spec).object({"claims"}).at("claims"));
+    }
     out.push_back(std::move(job));
   }
   return out;
+}
+
+std::string Experiment::origin(const std::string& spec_pointer) const {
+  const auto touches = [&](std::string key) {
+    std::replace(key.begin(), key.end(), '.', '/');
+    return (spec_pointer + '/').starts_with('/' + key + '/');
+  };
+  std::string pointer = spec_pointer.starts_with('/') && spec_pointer.size() > 1 ? "/spec" + spec_pointer : "/spec";
+  for (const auto& [key, where] : changed)
+    if (touches(key)) pointer = where;
+  if (pointer.empty()) return "--set: " + spec_pointer;
+  for (const Varied& v : vary)
+    for (const std::string& key : v.keys)
+      if (touches(key)) pointer = v.pointer;
+  return file.place(pointer) + ": " + pointer;
 }
 
 std::vector<std::string> experiment_names() { return names_in(LML_SOURCE_DIR "/experiments", ".toml"); }

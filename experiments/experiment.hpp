@@ -1,5 +1,6 @@
 // An experiment file (experiments/NAME.toml): what a question varies and what it measures.
 #pragma once
+#include <map>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
@@ -15,10 +16,12 @@ struct Varied {
   std::vector<std::string> keys;          // as of --set, or --seed
   std::vector<std::vector<Json>> values;  // an entry holds a value a key
   std::vector<std::string> labels;        // one an entry: what stands in the column
+  bool average = false;                   // over its entries, rather than a column
   std::string pointer;                    // in the file
 };
 
-/// One [[measure]]: JSON pointers into an answer, in which * stands for every entry of a list.
+/// One [[measure]]: JSON pointers into an answer, or after `spec:` into its job's spec; * stands for every entry of a
+/// list, and the *s of one measure walk together.
 struct Measure {
   std::string name, value, error;
   std::vector<std::pair<std::string, std::string>> along;
@@ -30,11 +33,18 @@ struct Experiment {
   std::string name;
   Document file;
   std::string title, question, paper, command, figure;
-  std::vector<std::string> claims, arrays;
+  std::vector<std::string> claims;
+  std::vector<std::string> needs;  // data sets and models that must be here
+  std::vector<std::string> sizes;  // at which it makes sense
+  bool files = false;              // whether what its jobs write into --out is kept
   Json spec = Json::object(), axes = Json::object(), draw = Json::object();
   std::vector<Varied> vary;
   std::vector<Measure> measures;
-  double cost = 0;  // seconds of one core at this size; 0: not said
+  std::map<std::string, std::string> changed;  // keys of the spec that a size sets, and where; empty: --set
+  double cost = 0;                             // seconds of one core at this size; 0: not said
+
+  /// Where in the file a job's value of this pointer comes from: `file:line: /pointer`.
+  std::string origin(const std::string& spec_pointer) const;
 };
 
 /// Reads a file at a size (quick, normal or full), then applies --set: KEY is a column's name (its values become

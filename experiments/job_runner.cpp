@@ -11,8 +11,11 @@
 #include <chrono>
 #include <csignal>
 #include <cstring>
+#include <deque>
 #include <stdexcept>
 #include <utility>
+
+extern char** environ;
 
 namespace lml {
 namespace {
@@ -58,15 +61,35 @@ struct Running {
   pid_t process;
   Memory output, errors;
   Clock::time_point start;
+  off_t shown = 0;  // of what it said
+
+  void show() {
+    char text[4096];
+    for (ssize_t n = 0; (n = ::pread(errors.number(), text, sizeof text, shown)) > 0; shown += n)
+      if (::write(STDERR_FILENO, text, std::size_t(n)) < 0) return;
+  }
 };
+
+// A job is no part of an mpirun that this program may be one of.
+std::vector<char*> environment() {
+  std::vector<char*> out;
+  for (char** entry = environ; *entry; ++entry) {
+    const std::string_view text = *entry;
+    const auto begins = [&](std::string_view word) { return text.starts_with(word); };
+    if (!begins("OMPI_") && !begins("PMIX_") && !begins("PMI_") && !begins("OPAL_")) out.push_back(*entry);
+  }
+  out.push_back(nullptr);
+  return out;
+}
 
 Running start(const std::vector<Task>& tasks, std::size_t number) {
   const Task& task = tasks[number];
   std::vector<char*> argv;
   for (const std::string& a : task.argv) argv.push_back(const_cast<char*>(a.c_str()));
   argv.push_back(nullptr);
+  const std::vector<char*> variables = environment();
   const Memory input(task.input);
-  Running out{number, 0, Memory(), Memory(), Clock::now()};
+  Running out{number, 0, Memory(), Memory(), Clock::now(), 0};
   const pid_t parent = ::getpid();
   out.process = ::fork();
   if (out.process < 0) throw std::runtime_error(std::string("no process can be started: ") + std::strerror(errno));
@@ -80,7 +103,7 @@ Running start(const std::vector<Task>& tasks, std::size_t number) {
   if (::getppid() == parent && (task.folder.empty() || ::chdir(task.folder.c_str()) == 0) &&
       ::dup2(input.number(), STDIN_FILENO) >= 0 && ::dup2(out.output.number(), STDOUT_FILENO) >= 0 &&
       ::dup2(out.errors.number(), STDERR_FILENO) >= 0)
-    ::execv(argv[0], argv.data());
+    ::execve(argv[0], argv.data(), variables.data());
   const char* why = std::strerror(errno);
   if (::write(STDERR_FILENO, why, std::strlen(why))) {
   }
@@ -135,16 +158,14 @@ int run_tasks(const std::vector<Task>& tasks, int slots, const std::function<voi
       if (tasks[i].alone == alone) order.push_back(i);
   const Signals signals;
   std::vector<Running> running;
+  std::deque<std::pair<std::size_t, Outcome>> ended;
+  std::size_t next = 0;
+  const auto fill = [&] {
+    while (next < order.size() && (tasks[order[next]].alone ? running.empty() : running.size() < std::size_t(slots)))
+      running.push_back(start(tasks, order[next++]));
+  };
   try {
-    for (std::size_t next = 0; next < order.size() || !running.empty();) {
-      const auto room = [&] {
-        if (next == order.size()) return false;
-        return tasks[order[next]].alone ? running.empty() : running.size() < std::size_t(slots);
-      };
-      while (room()) {
-        running.push_back(start(tasks, order[next++]));
-        if (tasks[running.back().task].alone) break;
-      }
+    for (fill(); !running.empty();) {
       const int signal = signals.wait();
       if (signal == SIGINT || signal == SIGTERM || signal == SIGHUP) {
         stop(running);
@@ -152,13 +173,19 @@ int run_tasks(const std::vector<Task>& tasks, int slots, const std::function<voi
       }
       for (std::size_t i = 0; i < running.size();) {
         int status = 0;
+        if (tasks[running[i].task].alone) running[i].show();
         if (::waitpid(running[i].process, &status, WNOHANG) == 0) {
           ++i;
           continue;
         }
-        const Running r = std::move(running[i]);
+        ended.emplace_back(running[i].task, outcome_of(running[i], status));
         running.erase(running.begin() + std::ptrdiff_t(i));
-        done(r.task, outcome_of(r, status));
+      }
+      fill();  // before the answers are looked at, so that no processor waits for that
+      while (!ended.empty()) {
+        auto [task, outcome] = std::move(ended.front());
+        ended.pop_front();
+        done(task, std::move(outcome));
       }
       tick();
     }

@@ -11,7 +11,7 @@ struct Task {
   std::vector<std::string> argv;  // argv[0] is a path
   std::string input;              // its standard input
   std::string folder;             // where it runs
-  bool alone = false;             // wants every processor
+  bool alone = false;             // wants every processor; what it says is shown as it comes
 };
 
 struct Outcome {
@@ -21,7 +21,7 @@ struct Outcome {
 };
 
 /// Runs `tasks` in their order, at most `slots` at a time, those that are `alone` after the others. `tick` is called
-/// several times a second and after every outcome. On SIGINT, SIGTERM or SIGHUP the running ones are ended and the
+/// several times a second. On SIGINT, SIGTERM or SIGHUP the running ones are ended and the
 /// signal's number is returned; else 0.
 int run_tasks(const std::vector<Task>& tasks, int slots, const std::function<void(std::size_t, Outcome)>& done,
               const std::function<void()>& tick);

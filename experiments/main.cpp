@@ -35,6 +35,7 @@ constexpr const char* welcome =
     "  lml sample SPEC        run a diffusion sampler on a target\n"
     "  lml compare SPEC       many samplers: their errors against evaluations\n"
     "  lml evaluate SPEC      distances between two sets of samples\n"
+    "  lml run NAME           an experiment: what a figure or table shows; --list\n"
     "  lml plot RESULT        the figure of a result: compare, converge, stationary\n"
     "  lml report             one page of all results: is the paper right?\n"
     "  lml bench score        speed, beside peers and this machine's limit\n"
@@ -339,7 +340,7 @@ int main(int argc, char** argv) {
       return 0;
     }
     if (o.common.device == "cuda" && !app.got_subcommand("sample") && !app.got_subcommand("compare") &&
-        !app.got_subcommand("evaluate"))
+        !app.got_subcommand("evaluate") && !app.got_subcommand("run"))
       throw lml::NotHere("lml: only networks run on a GPU: leave --device away, or use --device cpu");
     if (!o.common.out.empty()) lml::require_folder(o.common.out);
     if (o.threads > 0) omp_set_num_threads(o.threads);

@@ -1,6 +1,9 @@
 #include "experiments/measurements.hpp"
 
 #include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <map>
 
 #include "experiments/errors.hpp"
 #include "experiments/output.hpp"
@@ -70,35 +73,52 @@ void expand(const Json& at, const std::vector<std::string>& tokens, std::size_t 
 
 class Answers {
  public:
-  Answers(const Experiment& e, const Json& answer) : e_(e), answer_(answer) {}
+  Answers(const Experiment& e, const Json& spec, const Json& answer) : e_(e), spec_(spec), answer_(answer) {}
 
-  /// A number as text; empty where there is none. `place` is the pointer's own place in the file.
-  std::string number(const std::string& pointer, const Entries& entries, const std::string& place,
-                     bool optional) const {
-    const Json* v = find(answer_, tokens_of(pointer), entries);
-    if (!v && !optional) missing(pointer, place);
-    if (!v || v->is_null()) return "";
-    if (v->is_boolean()) return v->get<bool>() ? "1" : "0";
-    if (v->is_number()) return dump(*v);
-    if (v->is_string() && (*v == "inf" || *v == "-inf")) return v->get<std::string>();
-    fail(place, "must lead to numbers; the answer has there: " + dump(*v).substr(0, 60));
+  /// The value there, or nullptr.
+  const Json* find(const std::string& pointer, const Entries& entries) const {
+    return lml::find(root(pointer), tokens(pointer), entries);
   }
-  std::string text(const std::string& pointer, const Entries& entries, const std::string& place) const {
-    const Json* v = find(answer_, tokens_of(pointer), entries);
+  std::vector<Entries> all(const std::string& pointer) const {
+    std::vector<Entries> out;
+    Entries none;
+    expand(root(pointer), tokens(pointer), 0, none, out);
+    return out;
+  }
+  /// A number as text; `place` is the pointer's own place in the file.
+  std::string number(const Json& v, const std::string& place) const {
+    if (v.is_null()) return "";
+    if (v.is_boolean()) return v.get<bool>() ? "1" : "0";
+    if (v.is_number()) return dump(v);
+    if (v == "inf" || v == "-inf") return v.get<std::string>();
+    fail(place, "must lead to numbers; the answer has there: " + dump(v).substr(0, 60));
+  }
+  /// Of the value's pointer one that stands beside it.
+  const Json& beside(const std::string& pointer, const Entries& entries, const std::string& place) const {
+    const Json* v = find(pointer, entries);
     if (!v) missing(pointer, place);
-    return v->is_string() ? v->get<std::string>() : v->is_null() ? "" : dump(*v);
+    return *v;
   }
   [[noreturn]] void missing(const std::string& pointer, const std::string& place) const {
     std::string known;
-    for (const auto& [key, unused] : answer_.items()) known += (known.empty() ? "" : ", ") + key;
-    fail(place, "the answer of lml " + e_.command + " has no " + pointer + "; it has " + known);
+    for (const auto& [key, unused] : root(pointer).items()) known += (known.empty() ? "" : ", ") + key;
+    fail(place, std::string(in_spec(pointer) ? "the spec" : "the answer") + " of lml " + e_.command + " has no " +
+                    pointer + "; it has " + known);
   }
+  /// Whether it says that there is no such law, so that nothing can be measured on it.
+  bool says_none() const { return answer_.is_object() && answer_.value("exists", Json()) == false; }
 
  private:
   [[noreturn]] void fail(const std::string& place, const std::string& message) const {
     throw SpecError(e_.file.place(place), place, message);
   }
+  static bool in_spec(const std::string& pointer) { return pointer.starts_with("spec:"); }
+  static std::vector<std::string> tokens(const std::string& pointer) {
+    return tokens_of(in_spec(pointer) ? pointer.substr(5) : pointer);
+  }
+  const Json& root(const std::string& pointer) const { return in_spec(pointer) ? spec_ : answer_; }
   const Experiment& e_;
+  const Json& spec_;
   const Json& answer_;
 };
 
@@ -116,24 +136,66 @@ std::vector<std::string> columns_of(const Experiment& e) {
 
 std::vector<std::vector<std::string>> rows_of(const Experiment& e, const Job& job, const Json& answer) {
   const std::vector<std::string> columns = columns_of(e);
-  const Answers found(e, answer);
+  const Answers found(e, job.spec, answer);
   std::vector<std::vector<std::string>> out;
   for (const Measure& m : e.measures) {
-    std::vector<Entries> all;
-    Entries none;
-    expand(answer, tokens_of(m.value), 0, none, all);
-    if (all.empty() && !m.optional) found.missing(m.value, m.pointer + "/value");
-    for (const Entries& entries : all) {
+    bool any = false;
+    for (const Entries& entries : found.all(m.value)) {
+      const Json* value = found.find(m.value, entries);
+      any = any || value;
+      if (!value || value->is_null()) continue;
       std::vector<std::string> row = job.labels;
       row.resize(columns.size());
-      for (const auto& [column, pointer] : m.along)
+      for (const auto& [column, pointer] : m.along) {
+        const Json& v = found.beside(pointer, entries, m.pointer + "/along/" + column);
         row[std::size_t(std::find(columns.begin(), columns.end(), column) - columns.begin())] =
-            found.text(pointer, entries, m.pointer + "/along/" + column);
+            v.is_string() ? v.get<std::string>()
+            : v.is_null() ? ""
+                          : dump(v);
+      }
       row[columns.size() - 3] = m.name;
-      row[columns.size() - 2] = found.number(m.value, entries, m.pointer + "/value", m.optional);
-      if (!m.error.empty()) row[columns.size() - 1] = found.number(m.error, entries, m.pointer + "/error", m.optional);
+      row[columns.size() - 2] = found.number(*value, m.pointer + "/value");
+      const std::string place = m.pointer + "/error";
+      if (!m.error.empty()) row[columns.size() - 1] = found.number(found.beside(m.error, entries, place), place);
       out.push_back(std::move(row));
     }
+    if (!any && !m.optional && !found.says_none()) found.missing(m.value, m.pointer + "/value");
+  }
+  return out;
+}
+
+std::vector<std::vector<std::string>> averages_of(const Experiment& e,
+                                                  const std::vector<std::vector<std::string>>& rows) {
+  std::vector<std::vector<std::string>> out;
+  std::vector<std::vector<std::vector<std::string>>> groups;  // of a row that stands for several: values and errors
+  std::map<std::vector<std::string>, std::size_t> places;
+  for (const auto& row : rows) {
+    std::vector<std::string> shared;
+    for (std::size_t i = 0; i < row.size(); ++i)
+      if (i >= e.vary.size() || !e.vary[i].average) shared.push_back(row[i]);
+    std::vector<std::string> own(shared.end() - 2, shared.end());
+    shared.resize(shared.size() - 2);
+    const auto [place, fresh] = places.insert({shared, groups.size()});
+    if (fresh) {
+      out.push_back(shared);
+      groups.emplace_back();
+    }
+    groups[place->second].push_back(std::move(own));
+  }
+  for (std::size_t g = 0; g < groups.size(); ++g) {
+    const auto& group = groups[g];
+    if (group.size() == 1) {
+      out[g].insert(out[g].end(), group[0].begin(), group[0].end());
+      continue;
+    }
+    const double n = double(group.size());
+    double mean = 0, squares = 0;
+    bool missing = false;
+    for (const auto& own : group) missing = missing || own[0].empty();
+    for (const auto& own : group) mean += missing ? 0 : std::strtod(own[0].c_str(), nullptr) / n;
+    for (const auto& own : group) squares += missing ? 0 : std::pow(std::strtod(own[0].c_str(), nullptr) - mean, 2);
+    out[g].push_back(missing || std::isnan(mean) ? "" : std::isinf(mean) ? (mean > 0 ? "inf" : "-inf") : digits(mean));
+    out[g].push_back(missing || !std::isfinite(mean) ? "" : digits(std::sqrt(squares / (n - 1) / n)));
   }
   return out;
 }

@@ -7,19 +7,22 @@
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <cstring>
 #include <deque>
-#include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <set>
 
 #include "experiments/answer_cache.hpp"
-#include "experiments/arrays.hpp"
 #include "experiments/errors.hpp"
 #include "experiments/experiment.hpp"
 #include "experiments/job_runner.hpp"
 #include "experiments/measurements.hpp"
+#include "experiments/mpi_processes.hpp"
 #include "experiments/output.hpp"
 #include "experiments/progress.hpp"
-#include "experiments/sha256.hpp"
+#include "experiments/run_result.hpp"
+#include "experiments/targets.hpp"
 
 namespace lml {
 namespace {
@@ -30,199 +33,145 @@ using Clock = std::chrono::steady_clock;
 double since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 std::string duration_text(double s) {
-  return s < 9.95  ? fmt::format("{:.1f} s", s)
-         : s < 100 ? fmt::format("{:.0f} s", s)
-                   : fmt::format("{:.0f} min", s / 60);
+  return s < 9.95   ? fmt::format("{:.1f} s", s)
+         : s < 100  ? fmt::format("{:.0f} s", s)
+         : s < 6000 ? fmt::format("{:.0f} min", s / 60)
+                    : fmt::format("{:.1f} h", s / 3600);
 }
-
-// One job of one experiment, and what became of it.
-struct Point {
-  Job job;
-  std::string key;
-  bool done = false, cached = false;
-  std::string version, error;
-  int status = 0;
-  double seconds = 0;
-  std::vector<std::vector<std::string>> rows;
-  std::map<std::string, std::string> arrays;  // names and bytes
-};
-
-struct Run {
-  Experiment experiment;
-  std::vector<Point> points;
-  std::size_t waiting = 0;
-  Clock::time_point start;
-};
 
 const char* size_of(const RunOptions& o) { return o.quick ? "quick" : o.full ? "full" : "normal"; }
 
 bool on_a_network(const Job& job) {
-  return job.spec.contains("model") || job.command == "network-error" || job.command == "hessian";
+  return job.spec.contains("model") || job.spec.contains("features") || job.command == "network-error" ||
+         job.command == "hessian";
 }
 
-// An array of the answer, as the bytes of an .npy file.
-std::string array_bytes(const Experiment& e, const Json& answer, const std::string& name, const fs::path& folder) {
-  (void)folder;
-  const auto it = answer.find(name);
-  if (it == answer.end() || !it->is_array())
-    throw SpecError(e.file.place("/arrays"), "/arrays", "the answer has no array " + name);
-  std::vector<Index> shape;
-  for (const Json* at = &*it; at->is_array(); at = &at->front()) {
-    shape.push_back(Index(at->size()));
-    if (at->empty()) break;
+// What a job left in its --out, but for the manifest, which says when and where.
+std::map<std::string, std::string> files_in(const fs::path& folder) {
+  std::map<std::string, std::string> out;
+  std::error_code none;
+  for (const auto& entry : fs::directory_iterator(folder, none)) {
+    const std::string name = entry.path().filename().string();
+    if (name == "manifest.json" || !entry.is_regular_file(none)) continue;
+    std::ifstream in(entry.path(), std::ios::binary);
+    out[name] = {std::istreambuf_iterator<char>(in), {}};
   }
-  std::string out = npy_header(shape);
-  std::size_t count = 0;
-  const std::function<void(const Json&, std::size_t)> add = [&](const Json& v, std::size_t axis) {
-    if (axis < shape.size() && v.is_array() && Index(v.size()) == shape[axis]) {
-      for (const Json& entry : v) add(entry, axis + 1);
-      return;
-    }
-    const bool infinite = v.is_string() && (v == "inf" || v == "-inf");
-    if (axis != shape.size() || !(v.is_number() || v.is_boolean() || v.is_null() || infinite))
-      throw SpecError(e.file.place("/arrays"), "/arrays", name + " is no array of numbers in the answer");
-    const double number = v.is_null()      ? std::nan("")
-                          : v.is_boolean() ? double(v.get<bool>())
-                          : infinite       ? (v == "inf" ? 1.0 : -1.0) * INFINITY
-                                           : v.get<double>();
-    out.append(reinterpret_cast<const char*>(&number), sizeof number);
-    ++count;
-  };
-  add(*it, 0);
   return out;
 }
 
-// Takes an answer into a point; what is wrong with it is the point's error.
-void take(const Experiment& e, Point& p, const Answer& answer) {
-  p.version = answer.version;
-  p.seconds = answer.seconds;
-  try {
-    p.rows = rows_of(e, p.job, answer.document);
-    p.arrays = answer.arrays;
-    p.done = true;
-  } catch (const SpecError& error) {
-    p.error = error.what();
-    p.status = 2;
+// A folder that is gone when the program is done.
+class TemporaryFolder {
+ public:
+  TemporaryFolder() {
+    std::string name = (fs::temp_directory_path() / "lml-run-XXXXXX").string();
+    if (!::mkdtemp(name.data())) throw UsageError(name + ": cannot be made: " + std::strerror(errno));
+    path_ = name;
   }
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  ~TemporaryFolder() {
+    std::error_code none;
+    fs::remove_all(path_, none);
+  }
+  const fs::path& path() const { return path_; }
+
+ private:
+  fs::path path_;
+};
+
+// What a job said when it failed, its place in a spec named by the experiment file's own.
+std::string failure(const Experiment& e, const Outcome& outcome) {
+  if (outcome.status > 128)
+    return fmt::format("ended by signal {} ({})", outcome.status - 128, ::strsignal(outcome.status - 128));
+  std::string text = outcome.errors;
+  while (!text.empty() && text.back() == '\n') text.pop_back();
+  text = one_line(text.substr(text.rfind('\n') + 1));
+  if (text.starts_with("-: /")) {
+    const std::size_t end = text.find(": ", 3);
+    if (end != std::string::npos) return e.origin(text.substr(3, end - 3)) + text.substr(end);
+  }
+  return text.empty() ? fmt::format("exit status {}", outcome.status) : text;
 }
 
-Json job_document(const Experiment& e, const Point& p, std::size_t number) {
-  Json out{{"command", p.job.command}, {"spec", p.job.spec}};
-  if (!p.job.options.empty()) out["options"] = p.job.options;
-  Json values = Json::object();
-  for (std::size_t i = 0; i < e.vary.size(); ++i) values[e.vary[i].name] = p.job.labels[i];
-  out["values"] = values;
-  out["key"] = p.key;
-  if (p.done) {
-    out["seconds"] = p.seconds;
-    out["version"] = p.version;
-    out["cached"] = p.cached;
-  } else {
-    out["error"] = p.error.empty() ? "not run" : p.error;
-  }
-  for (const auto& [name, unused] : p.arrays) out["arrays"][name] = fmt::format("{}-{:03}.npy", name, number);
+struct Failure {
+  std::string error;
+  int status = 0;
+};
+
+// Bytes for those who gather numbers.
+std::vector<double> numbers_of(const std::string& text) {
+  std::vector<double> out;
+  for (const char c : text) out.push_back(double(static_cast<unsigned char>(c)));
   return out;
-}
-
-void write_result(const Common& common, const RunOptions& options, const Run& run) {
-  const Experiment& e = run.experiment;
-  const fs::path folder = fs::path(common.out) / e.name;
-  std::vector<std::vector<std::string>> rows{columns_of(e)};
-  bool complete = true;
-  double computing = 0;
-  Json jobs = Json::array();
-  std::deque<std::string> names;
-  std::vector<OutputFile> files;
-  Json digests = Json::object();
-  for (std::size_t i = 0; i < run.points.size(); ++i) {
-    const Point& p = run.points[i];
-    rows.insert(rows.end(), p.rows.begin(), p.rows.end());
-    complete = complete && p.done;
-    computing += p.seconds;
-    jobs.push_back(job_document(e, p, i));
-    for (const auto& [name, bytes] : p.arrays) {
-      names.push_back(fmt::format("{}-{:03}.npy", name, i));
-      files.push_back({names.back(), {bytes}});
-      digests[names.back()] = sha256(bytes);
-    }
-  }
-  const std::string csv = csv_text(rows);
-  digests["measurements.csv"] = sha256(csv);
-  Json manifest{{"command", "run"},
-                {"experiment", e.name},
-                {"title", e.title},
-                {"question", e.question},
-                {"paper", e.paper},
-                {"claims", e.claims},
-                {"figure", e.figure},
-                {"draw", e.draw},
-                {"axes", e.axes},
-                {"size", size_of(options)},
-                {"set", common.set},
-                {"version", LML_VERSION},
-                {"complete", complete},
-                {"seconds", since(run.start)},
-                {"computing_seconds", computing},
-                {"jobs", jobs},
-                {"files", digests}};
-  const std::string text = dump(manifest, 1) + '\n';
-  files.push_back({"measurements.csv", {csv}});
-  files.push_back({"manifest.json", {text}});  // last: it says what the others are
-  write_files(folder, files);
-}
-
-int list(const Common& common) {
-  Json all = Json::array();
-  std::vector<std::vector<std::string>> rows;
-  for (const std::string& name : experiment_names()) {
-    Json sizes = Json::object();
-    std::string jobs, cost;
-    Experiment e;
-    for (const char* size : {"quick", "normal", "full"}) {
-      e = read_experiment(find_experiment(name), size, common.set);
-      const std::size_t count = jobs_of(e).size();
-      sizes[size] = {{"jobs", count}};
-      if (e.cost > 0) sizes[size]["seconds"] = e.cost;
-      jobs += (jobs.empty() ? "" : "/") + std::to_string(count);
-      cost += (cost.empty() ? "" : " / ") + (e.cost > 0 ? duration_text(e.cost) : "?");
-    }
-    all.push_back({{"name", name},
-                   {"title", e.title},
-                   {"question", e.question},
-                   {"paper", e.paper},
-                   {"command", e.command},
-                   {"claims", e.claims},
-                   {"sizes", sizes}});
-    rows.push_back({name, e.title + (e.paper.empty() ? "" : " (" + e.paper + ")")});
-    rows.push_back({"", "  " + jobs + " jobs, " + cost});
-  }
-  if (common.json)
-    print(dump(Json{{"experiments", all}}) + '\n');
-  else
-    print(table(rows, "l") + "\njobs and seconds of one core: --quick / normal / --full\n");
-  return 0;
 }
 
 class Session {
  public:
-  Session(Common common, const RunOptions& options)
-      : common_(std::move(common)), options_(options), cache_(fs::path(common_.out) / "cache") {}
+  Session(Common common, const RunOptions& options, bool all)
+      : common_(std::move(common)),
+        options_(options),
+        all_(all),
+        rank_(processes().rank()),
+        ranks_(processes().count()),
+        cache_(fs::path(common_.out) / "cache") {}
 
   int run(std::vector<Experiment> experiments) {
     const Clock::time_point start = Clock::now();
-    for (Experiment& e : experiments) add(std::move(e));
+    for (Experiment& e : experiments)
+      if (const std::string lack = lacks(e); lack.empty())
+        add(std::move(e));
+      else
+        leave_out(e, lack);
+    cache_.save_digests();
+    if (altered_ > 0)
+      fmt::print(stderr, "{} answer{} in the cache {} altered or cut short, and computed again\n", altered_,
+                 altered_ == 1 ? "" : "s", altered_ == 1 ? "is" : "are");
     for (Run& r : runs_)
       if (r.waiting == 0) finish(r);
     const int signal = compute();
+    if (signal == 0) exchange();
     for (Run& r : runs_)
       if (r.waiting > 0) finish(r);
-    if (altered_) fmt::print(stderr, "{} answers in the cache were altered and are computed again\n", altered_);
     if (common_.json) print(dump(Json{{"experiments", documents_}, {"seconds", since(start)}}) + '\n');
-    if (signal) return 128 + signal;
-    return status_;
+    if (signal == 0) return failed_ ? 2 : absent_ && !all_ ? 3 : 0;
+    fmt::print(stderr, "stopped; what is computed is kept, and the same command goes on from here\n");
+    return 128 + signal;
   }
 
  private:
+  struct Run {
+    Experiment experiment;
+    std::vector<Point> points;
+    std::size_t waiting = 0;
+    Clock::time_point start;
+  };
+  struct Waiting {
+    std::vector<std::pair<Run*, std::size_t>> points;  // that this answer is for
+    int owner;                                         // the process that computes it
+    bool here = false;                                 // that it did
+  };
+
+  // What an experiment needs and this machine does not have, and how to get it.
+  static std::string lacks(const Experiment& e) {
+    for (const std::string& need : e.needs) {
+      if (find_data(need, fs::absolute(e.file.folder))) continue;
+      if (const BuiltinTarget* target = find_builtin_target(need); target && !target->here()) try {
+          target->make();
+        } catch (const NotHere& how) {
+          return how.what();
+        }
+      return need + " is not here: set LML_DATA to the folder that holds it";
+    }
+    return "";
+  }
+
+  void leave_out(const Experiment& e, const std::string& why) {
+    absent_ = true;
+    if (rank_ > 0) return;
+    fmt::print(stderr, "{}: left out: {}\n", e.name, why);
+    documents_.push_back({{"name", e.name}, {"complete", false}, {"left_out", why}});
+  }
+
   void add(Experiment e) {
     const fs::path folder = fs::absolute(e.file.folder);
     runs_.push_back({std::move(e), {}, 0, Clock::now()});
@@ -231,130 +180,265 @@ class Session {
       Point p;
       p.key = cache_.key(job, folder);
       p.job = std::move(job);
-      std::string altered;
-      if (!options_.fresh)
-        if (const auto answer = cache_.find(p.key, run.experiment.arrays, altered)) {
-          p.cached = true;
-          take(run.experiment, p, *answer);
-        }
-      altered_ += !altered.empty();
+      const auto [place, fresh] = known_.insert({p.key, int(known_.size())});
+      const int owner = place->second % ranks_;
+      if (!options_.fresh) p.cached = look_up(run.experiment, p);
       run.points.push_back(std::move(p));
-    }
-    for (std::size_t i = 0; i < run.points.size(); ++i) {
-      Point& p = run.points[i];
-      if (p.done || !p.error.empty()) continue;
+      if (run.points.back().cached) continue;
       ++run.waiting;
-      const auto [place, fresh] = wanted_.insert({p.key, tasks_.size()});
-      if (fresh) {
-        Task task{{options_.program, p.job.command, "-", "--json", "--threads",
-                   std::to_string(on_a_network(p.job) ? omp_get_max_threads() : 1)},
-                  dump(p.job.spec),
-                  folder.string(),
-                  on_a_network(p.job)};
-        task.argv.insert(task.argv.end(), p.job.options.begin(), p.job.options.end());
-        tasks_.push_back(std::move(task));
-        waiters_.emplace_back();
+      // The same question in two experiments that keep different files is asked for each.
+      const std::string question = run.points.back().key + (run.experiment.files ? " with files" : "");
+      const auto [number, first] = asked_.insert({question, waiting_.size()});
+      if (first) {
+        waiting_.push_back({{}, owner});
+        if (owner == rank_) ask(run, run.points.back().job, folder);
       }
-      waiters_[place->second].push_back({&run, i});
+      waiting_[number->second].points.emplace_back(&run, run.points.size() - 1);
+    }
+  }
+
+  // Takes an answer from the cache.
+  bool look_up(const Experiment& e, Point& p) {
+    std::string altered;
+    const auto answer = cache_.find(p.key, e.files, altered);
+    altered_ += !altered.empty();
+    if (answer) take(e, p, *answer);
+    return answer.has_value();
+  }
+
+  void ask(const Run& run, const Job& job, const fs::path& folder) {
+    const bool alone = on_a_network(job);
+    Task task{{options_.program, job.command}, dump(job.spec), folder.string(), alone};
+    if (job.command == "check")  // takes its claims as arguments
+      for (const Json& claim : job.spec["claims"]) task.argv.push_back(claim.get<std::string>());
+    else
+      task.argv.push_back("-");
+    task.argv.push_back("--json");
+    if (common_.device != "cpu" && alone) task.argv.insert(task.argv.end(), {"--device", common_.device});
+    if (run.experiment.files || job.command == "check")
+      task.argv.insert(task.argv.end(), {"--out", (scratch_.path() / std::to_string(tasks_.size())).string()});
+    task.argv.insert(task.argv.end(), job.options.begin(), job.options.end());
+    tasks_.push_back(std::move(task));
+    waiter_of_.push_back(waiting_.size() - 1);
+  }
+
+  // Takes an answer into a point; where it does not hold what is measured, that is the point's error.
+  static void take(const Experiment& e, Point& p, const Answer& answer) {
+    p.version = answer.version;
+    p.seconds = answer.seconds;
+    try {
+      p.rows = rows_of(e, p.job, answer.document);
+      p.files = answer.files;
+      p.done = true;
+    } catch (const SpecError& error) {
+      p.error = error.what();
+      p.status = 2;
     }
   }
 
   int compute() {
-    if (tasks_.empty()) return 0;
     Progress progress("run");
     std::size_t done = 0;
     const auto show = [&] {
-      progress.show(double(done) / double(tasks_.size()), fmt::format("{} of {} jobs", done, tasks_.size()));
+      if (!tasks_.empty())
+        progress.show(double(done) / double(tasks_.size()), fmt::format("{} of {} jobs", done, tasks_.size()));
     };
     show();
-    return run_tasks(
-        tasks_, omp_get_max_threads(),
-        [&](std::size_t number, Outcome outcome) {
-          ++done;
-          receive(number, outcome);
-        },
-        show);
+    const int slots = omp_get_max_threads();
+    for (Task& task : tasks_) {
+      const int threads = task.alone ? slots : std::max(1, slots / int(tasks_.size()));
+      task.argv.insert(task.argv.end(), {"--threads", std::to_string(threads)});
+    }
+    const auto received = [&](std::size_t task, Outcome outcome) {
+      ++done;
+      receive(task, outcome);
+    };
+    try {
+      return run_tasks(tasks_, slots, received, show);
+    } catch (const UsageError& e) {  // the cache cannot be written
+      if (ranks_ == 1) throw;
+      trouble_ = e.what();
+      return 0;
+    }
   }
 
-  void receive(std::size_t number, const Outcome& outcome) {
+  void receive(std::size_t task, const Outcome& outcome) {
+    Waiting& waiting = waiting_[waiter_of_[task]];
+    waiting.here = true;
+    const auto& [run, first] = waiting.points.front();
+    const fs::path folder = scratch_.path() / std::to_string(task);
     std::optional<Answer> answer;
-    std::string error;
-    int status = outcome.status;
-    if (status == 0) try {
-        answer = Answer{parse_json(outcome.output, "the answer"), program_version(), outcome.seconds, {}};
-        const auto& [run, i] = waiters_[number].front();
-        for (const std::string& name : run->experiment.arrays)
-          answer->arrays[name] = array_bytes(run->experiment, answer->document, name, "");
-        cache_.keep(run->points[i].key, run->points[i].job, *answer);
-      } catch (const SpecError& e) {
-        answer.reset();
-        error = e.what();
-        status = 2;
+    Failure failed;
+    try {
+      if (outcome.status == 0 || (outcome.status == 1 && run->experiment.command == "check")) {
+        answer = Answer{
+            parse_json(outcome.output, "lml " + run->experiment.command), program_version(), outcome.seconds, {}};
+        if (run->experiment.files) answer->files = files_in(folder);
+      } else {
+        failed = {failure(run->experiment, outcome), outcome.status};
       }
-    else
-      error = failure(outcome);
-    for (const auto& [run, i] : waiters_[number]) {
+    } catch (const SpecError& e) {
+      answer.reset();
+      failed = {e.what(), 2};
+    }
+    std::error_code none;
+    fs::remove_all(folder, none);
+    if (answer) cache_.keep(run->points[first].key, run->points[first].job, *answer, run->experiment.files);
+    if (!answer && ranks_ > 1) failures_[run->points[first].key] = failed;
+    settle(waiting, answer ? &*answer : nullptr, failed);
+  }
+
+  void settle(const Waiting& waiting, const Answer* answer, const Failure& failed) {
+    for (const auto& [run, i] : waiting.points) {
       Point& p = run->points[i];
       if (answer)
         take(run->experiment, p, *answer);
       else
-        p.error = error, p.status = status;
+        p.error = failed.error, p.status = failed.status;
       if (--run->waiting == 0) finish(*run);
     }
   }
 
-  static std::string failure(const Outcome& outcome) {
-    if (outcome.status > 128)
-      return fmt::format("ended by signal {} ({})", outcome.status - 128, ::strsignal(outcome.status - 128));
-    std::string text = outcome.errors;
-    while (!text.empty() && text.back() == '\n') text.pop_back();
-    return one_line(text.substr(text.rfind('\n') + 1));
+  // Where there are other machines, the first one takes their answers from the cache that they share, and hears what
+  // failed.
+  void exchange() {
+    if (ranks_ == 1) return;
+    Json mine{{"trouble", trouble_}, {"failures", Json::object()}};
+    for (const auto& [key, failed] : failures_) mine["failures"][key] = {failed.error, failed.status};
+    std::string text;
+    for (const double c : processes().gather(numbers_of(dump(mine) + '\n'))) text += char(int(c));
+    if (rank_ > 0) {
+      for (Run& run : runs_) run.waiting = 0;
+      return;
+    }
+    std::map<std::string, Failure> failures;
+    for (std::size_t at = 0; at < text.size();) {
+      const std::size_t end = text.find('\n', at);
+      const Json said = Json::parse(text.substr(at, end - at));
+      if (trouble_.empty()) trouble_ = said["trouble"].get<std::string>();
+      for (const auto& [key, failed] : said["failures"].items()) failures[key] = {failed[0], failed[1]};
+      at = end + 1;
+    }
+    if (!trouble_.empty()) throw UsageError(trouble_);
+    for (const Waiting& waiting : waiting_) {
+      if (waiting.here) continue;
+      const auto& [run, i] = waiting.points.front();
+      const std::string& key = run->points[i].key;
+      std::string altered;
+      const auto failed = failures.find(key);
+      const auto answer = failed != failures.end() ? std::nullopt : cache_.find(key, run->experiment.files, altered);
+      settle(waiting, answer ? &*answer : nullptr,
+             failed != failures.end() ? failed->second
+                                      : Failure{"another process computed this, but " + common_.out +
+                                                    "/cache does not hold it: the processes "
+                                                    "must share that folder",
+                                                2});
+    }
   }
 
   void finish(Run& run) {
+    run.waiting = 0;
+    if (rank_ > 0) return;
     const Experiment& e = run.experiment;
-    write_result(common_, options_, run);
-    std::size_t done = 0, cached = 0;
+    const fs::path folder = fs::path(common_.out) / e.name;
+    std::size_t done = 0, cached = 0, other = 0, broken = 0;
+    std::map<std::string, std::vector<const Point*>> errors;
+    Json failures = Json::array();
     for (const Point& p : run.points) {
       done += p.done;
       cached += p.done && p.cached;
+      other += p.done && p.version != program_version();
+      if (p.error.empty()) continue;
+      broken += p.status != 3;
+      errors[p.error].push_back(&p);
+      failures.push_back({{"spec", p.job.spec}, {"error", p.error}, {"status", p.status}});
     }
-    const std::string folder = (fs::path(common_.out) / e.name).string();
-    Json failed = Json::array();
-    for (const Point& p : run.points) {
-      if (p.done || p.error.empty()) continue;
-      if (failed.empty() || failed.back()["error"] != p.error)
-        fmt::print(stderr, "{}: {} of {}: {}\n", e.name, p.job.command, dump(p.job.spec), p.error);
-      failed.push_back({{"spec", p.job.spec}, {"error", p.error}});
-      status_ = std::max(status_, p.status == 3 ? 3 : 2);
+    const bool complete = done == run.points.size();
+    // What was stopped, or what this machine lacks, says nothing against a whole result that is there.
+    const bool written = complete || broken > 0 || !is_complete_run(folder);
+    if (written) write_run(folder, e, run.points, {size_of(options_), common_.set, since(run.start)});
+
+    for (const auto& [error, points] : errors)
+      fmt::print(stderr, "{}: {}\n    in {} of {} jobs, the first: lml {} of {}\n", e.name, error, points.size(),
+                 run.points.size(), e.command, dump(points.front()->job.spec).substr(0, 300));
+    if (other > 0) {
+      std::string versions;
+      std::set<std::string> seen;
+      for (const Point& p : run.points)
+        if (p.done && p.version != program_version() && seen.insert(p.version).second)
+          versions += (versions.empty() ? "" : ", ") + p.version;
+      fmt::print(stderr, "{}: {} answers of {} come from another version: {} (--fresh computes them with {})\n", e.name,
+                 other, run.points.size(), versions, program_version());
     }
+    failed_ = failed_ || broken > 0;
+    absent_ = absent_ || (!errors.empty() && broken == 0);
     documents_.push_back({{"name", e.name},
-                          {"folder", folder},
-                          {"complete", done == run.points.size()},
+                          {"folder", folder.string()},
+                          {"complete", complete},
                           {"jobs", run.points.size()},
+                          {"done", done},
                           {"cached", cached},
                           {"seconds", since(run.start)},
-                          {"failed", failed}});
+                          {"failures", failures}});
     if (!common_.json)
-      print(fmt::format(
-          "{}: {} jobs{}, {}: {}{}\n", e.name, run.points.size(),
-          cached ? fmt::format(" ({} from the cache)", cached) : "", duration_text(since(run.start)), folder,
-          done == run.points.size() ? "" : fmt::format(", INCOMPLETE: {} are missing", run.points.size() - done)));
-    run.waiting = 0;
+      print(fmt::format("{}: {} jobs{}, {}: {}{}\n", e.name, run.points.size(),
+                        cached > 0 ? fmt::format(", {} known", cached) : "", duration_text(since(run.start)),
+                        folder.string(),
+                        complete  ? ""
+                        : written ? fmt::format(" INCOMPLETE, {} missing", run.points.size() - done)
+                                  : fmt::format(" left as it was, {} missing", run.points.size() - done)));
     run.points.clear();
   }
 
   Common common_;
   RunOptions options_;
+  bool all_;
+  int rank_, ranks_;
   AnswerCache cache_;
+  TemporaryFolder scratch_;
   std::deque<Run> runs_;
-  std::vector<Task> tasks_;
-  std::vector<std::vector<std::pair<Run*, std::size_t>>> waiters_;  // of each task
-  std::map<std::string, std::size_t> wanted_;                       // keys, and their tasks
+  std::map<std::string, int> known_;          // keys, in the order in which they came
+  std::map<std::string, std::size_t> asked_;  // questions, and their place in waiting_
+  std::deque<Waiting> waiting_;
+  std::vector<Task> tasks_;                  // of this process
+  std::vector<std::size_t> waiter_of_;       // each task's place in waiting_
+  std::map<std::string, Failure> failures_;  // of this process's tasks, by their keys
+  std::string trouble_;
   std::size_t altered_ = 0;
+  bool failed_ = false, absent_ = false;
   Json documents_ = Json::array();
-  int status_ = 0;
 };
+
+int list(const Common& common) {
+  Json all = Json::array();
+  std::string text;
+  for (const std::string& name : experiment_names()) {
+    Json sizes = Json::object();
+    std::string costs;
+    Experiment e;
+    for (const char* size : {"quick", "normal", "full"}) {
+      e = read_experiment(find_experiment(name), size, common.set);
+      if (std::find(e.sizes.begin(), e.sizes.end(), size) == e.sizes.end()) continue;
+      const std::size_t count = jobs_of(e).size();
+      sizes[size] = {{"jobs", count}};
+      if (e.cost > 0) sizes[size]["seconds"] = e.cost;
+      costs += fmt::format("{}{} {} job{}{}", costs.empty() ? "" : "; ", size, count, count == 1 ? "" : "s",
+                           e.cost > 0 ? ", " + duration_text(e.cost) : "");
+    }
+    all.push_back({{"name", name},
+                   {"title", e.title},
+                   {"question", e.question},
+                   {"paper", e.paper},
+                   {"claims", e.claims},
+                   {"command", e.command},
+                   {"figure", e.figure},
+                   {"needs", e.needs},
+                   {"sizes", sizes}});
+    text += fmt::format("{}{}\n    {}\n    {}\n", name, e.paper.empty() ? "" : "  (" + e.paper + ")", e.title, costs);
+  }
+  print(common.json ? dump(Json{{"experiments", all}}) + '\n' : text);
+  return 0;
+}
 
 }  // namespace
 
@@ -362,22 +446,31 @@ int run_command(const Common& common, const RunOptions& options) {
   if (options.list) return list(common);
   Common kept = common;
   if (kept.out.empty()) kept.out = "results";
-  require_folder(kept.out);
   RunOptions chosen = options;
   if (chosen.program.empty()) chosen.program = fs::read_symlink("/proc/self/exe").string();
   std::vector<std::string> names = options.names;
-  if (std::find(names.begin(), names.end(), "all") != names.end()) names = experiment_names();
+  const bool all = std::find(names.begin(), names.end(), "all") != names.end();
+  if (all) names = experiment_names();
   if (names.empty()) throw UsageError("lml run: wants names of experiments, or all; lml run --list names them");
   std::vector<Experiment> experiments;
   std::set<std::string> seen;
   for (const std::string& name : names) {
     Experiment e = read_experiment(find_experiment(name), size_of(options), common.set);
+    if (std::find(e.sizes.begin(), e.sizes.end(), size_of(options)) == e.sizes.end()) {
+      const std::string sizes =
+          fmt::format("{}: has no {} size, only {}", e.name, size_of(options), fmt::join(e.sizes, ", "));
+      if (!all) throw UsageError(sizes);
+      fmt::print(stderr, "{}\n", sizes);
+      continue;
+    }
     if (seen.insert(e.name).second) experiments.push_back(std::move(e));
   }
+  for (const Experiment& e : experiments) require_folder((fs::path(kept.out) / e.name).string());
+  require_folder((fs::path(kept.out) / "cache").string());
   if (const char* data = std::getenv("LML_DATA"); data && *data)
     ::setenv("LML_DATA", fs::absolute(data).c_str(), 1);  // jobs run in the folder of their file
-  std::signal(SIGPIPE, SIG_IGN);
-  return Session(kept, chosen).run(std::move(experiments));
+  std::signal(SIGPIPE, SIG_IGN);  // whoever reads the progress may leave; the results are still written
+  return Session(kept, chosen, all).run(std::move(experiments));
 }
 
 }  // namespace lml

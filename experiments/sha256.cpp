@@ -13,8 +13,6 @@
 namespace lml {
 namespace {
 
-namespace fs = std::filesystem;
-
 // The first 32 bits of the fractional parts of the cube roots of the first 64 primes.
 constexpr std::array<std::uint32_t, 64> round_constants{
     0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
@@ -85,18 +83,8 @@ std::string sha256(std::string_view bytes) {
   return hash.hex();
 }
 
-std::string sha256_of(const fs::path& path) {
-  std::error_code error;
+std::string sha256_of(const std::filesystem::path& path) {
   Sha256 hash;
-  if (fs::is_directory(path, error)) {
-    std::vector<fs::path> files;
-    for (fs::recursive_directory_iterator it(path, error), end; !error && it != end; it.increment(error))
-      if (it->is_regular_file(error)) files.push_back(it->path());
-    if (error) throw UsageError(path.string() + ": cannot be read: " + error.message());
-    std::sort(files.begin(), files.end());
-    for (const fs::path& file : files) hash.add(file.lexically_relative(path).string() + '\n' + sha256_of(file) + '\n');
-    return hash.hex();
-  }
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"), std::fclose);
   if (!file) throw UsageError(path.string() + ": cannot be read: " + std::strerror(errno));
   std::vector<char> buffer(std::size_t(1) << 20);

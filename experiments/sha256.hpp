@@ -25,8 +25,7 @@ class Sha256 {
 
 std::string sha256(std::string_view bytes);
 
-/// Of a file; of a folder, of the names and contents of all files below it, in the order of their names. Throws
-/// UsageError where something cannot be read.
+/// Of a file. Throws UsageError where it cannot be read.
 std::string sha256_of(const std::filesystem::path& path);
 
 }  // namespace lml

@@ -97,6 +97,10 @@ bool always() { return true; }
 
 }  // namespace
 
+std::optional<fs::path> data_set(std::string_view name) {
+  return name == "fashion-mnist" ? fashion_file() : name == "cifar10" ? cifar_folder() : std::nullopt;
+}
+
 Target fashion_mnist() {
   if (const auto file = fashion_file()) return images(*file);
   throw NotHere(

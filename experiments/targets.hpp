@@ -1,6 +1,8 @@
 // Targets with a name ("target":"ring8"), and the data sets that a machine may hold.
 #pragma once
+#include <filesystem>
 #include <functional>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -19,6 +21,9 @@ struct BuiltinTarget {
 
 const std::vector<BuiltinTarget>& builtin_targets();
 const BuiltinTarget* find_builtin_target(std::string_view name);
+
+/// Where the data set of this name lies on this machine: a file or a folder.
+std::optional<std::filesystem::path> data_set(std::string_view name);
 
 /// The 60,000 training images of Fashion-MNIST (Xiao et al. 2017), d = 784, pixels in [-1, 1]. Looked for in $LML_DATA
 /// and where Debian's package puts them. Throws NotHere.
