@@ -56,9 +56,9 @@ std::string column_name(const Reader& r) {
 
 std::string spec_key(const Reader& r) {
   if (r.string().starts_with("--")) return r.one_of(job_options);
-  Json trial = Json::object();
-  set_value(trial, r.string(), nullptr, r.document().place(r.pointer()));
-  return r.string();
+  const std::string key = r.string();
+  if (('.' + key + '.').find("..") != std::string::npos) r.fail("has an empty step");
+  return key;
 }
 
 std::string text_of(const Json& value) { return value.is_string() ? value.get<std::string>() : dump(value); }
