@@ -51,9 +51,9 @@ Json runs_of(const Context& context, const Json& spec) {
 // Two claims look at the same runs.
 const Json& runs_once(const Context& context, const Json& spec) {
   static std::map<std::string, Json> known;
-  const auto [found, fresh] = known.try_emplace(spec.dump());
-  if (fresh) found->second = runs_of(context, spec);
-  return found->second;
+  const std::string key = spec.dump();
+  if (!known.count(key)) known.emplace(key, runs_of(context, spec));  // nothing is kept of runs that throw
+  return known.at(key);
 }
 
 const Json& run_of(const Json& runs, const std::string& sampler, const std::string& correction, Index steps) {

@@ -1,4 +1,4 @@
-"""Figures inside the page, as data: each once, and after that a link to it."""
+"""Figures inside the page, as data, each once."""
 import base64
 import struct
 import urllib.parse
@@ -28,12 +28,14 @@ def embedded(path):
     return "data:image/png;base64," + base64.b64encode(data).decode(), width * 96 // 300, height * 96 // 300
 
 
-def figure(experiment, shown):
-    name = experiment["experiment"]
-    if name in shown:
-        return '<p>Figure: <a href="#figure-%s">%s</a></p>' % (esc(name), prose(experiment["title"]))
-    shown.add(name)
+def figure(material, experiment, claim_id):
+    """The figure where it belongs, in the section of the first of its claims, and a link to it in the others."""
+    name, title = experiment["experiment"], prose(experiment["title"])
+    if claim_id != next(c for c in experiment["claims"] if c in material.by_id):
+        return '<p>Figure: <a href="#figure-%s">%s</a></p>' % (esc(name), title)
     uri, width, height = embedded(experiment["image"])
-    caption = "%s %s" % (prose(experiment["title"].rstrip(".") + "."), prose(experiment.get("question", "")))
-    return ('<figure id="figure-%s"><img src="%s" width="%d" height="%d" alt="%s"><figcaption>%s <code>./lml run %s</code>'
-            '</figcaption></figure>') % (esc(name), uri, width, height, esc(experiment["title"]), caption, esc(name))
+    size = {"quick": " --quick", "full": " --full"}.get(experiment.get("size"), "")
+    return ('<figure id="figure-%s"><div class="scroll" tabindex="0" role="group" aria-label="figure"><img src="%s" width="%d" height="%d" alt="%s"></div>'
+            '<figcaption>%s. %s <code>./lml run %s%s</code></figcaption></figure>') % (
+        esc(name), uri, width, height, esc(experiment["title"]), title.rstrip("."), prose(experiment.get("question", "")),
+        esc(name), size)

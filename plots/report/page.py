@@ -20,12 +20,12 @@ def source(name):
 
 
 def _parts(material):
-    out, shown, last = [], set(), None
+    out, last = [], None
     for claim in material.claims:
         part = material.paper.place(claim["id"])[0]
         if part != last:
             out.append('<h2 id="part-%d">%s</h2>' % (part, prose(material.paper.parts[part]["title"])))
-        out.append(section.section(material, claim, shown))
+        out.append(section.section(material, claim))
         last = part
     return "".join(out)
 

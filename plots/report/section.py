@@ -72,8 +72,7 @@ def _equation(material, name, label):
     return '<div class="equation" tabindex="0" role="group" aria-label="%s">%s</div>' % (esc(label), equation) if equation else ""
 
 
-def section(material, claim, shown):
-    """`shown`: ids of the figures that the page has already."""
+def section(material, claim):
     out = ['<section id="%s" class="claim" aria-labelledby="%s-h"><h3 id="%s-h">%s %s</h3>' % (
         esc(claim["id"]), esc(claim["id"]), esc(claim["id"]), chip(claim["verdict"]), prose(claim["title"]))]
     if claim["verdict"] != claim["recorded"] and not material.target:
@@ -93,6 +92,6 @@ def section(material, claim, shown):
             "took " + seconds(claim["seconds"]) if "seconds" in claim else "a result kept in the repository, not run here")
     pairs.append(("Again", took))
     out.append("<dl>%s</dl>" % "".join("<div><dt>%s</dt><dd>%s</dd></div>" % (name, _linked(material, text)) for name, text in pairs))
-    out += [figures.figure(e, shown) for e in material.figures_of(claim["id"])]
+    out += [figures.figure(material, e, claim["id"]) for e in material.figures_of(claim["id"])]
     out += [table(t) for t in claim.get("tables", ())]
     return "".join(out) + "</section>"
