@@ -50,9 +50,9 @@ def counts(claims):
     number_of = {v: sum(c["verdict"] == v for c in claims) for v in VERDICT}
     words = ["%d hold" % number_of["supported"], "%d fail" % number_of["refuted"]]
     if number_of["inconclusive"]:
-        words.append("%d are open" % number_of["inconclusive"])
+        words.append("%d undecided" % number_of["inconclusive"])
     if number_of["not_run"]:
-        words.append("%d could not be run" % number_of["not_run"])
+        words.append("%d not run" % number_of["not_run"])
     return "%d statements: %s" % (len(claims), ", ".join(words[:-1]) + " and " + words[-1])
 
 

@@ -7,7 +7,7 @@ from report import figures
 from report.words import VERDICT, esc, measured, needed, number, prose, seconds
 
 NAME = re.compile(r"(?<![\w/-])(?<!check )[a-zA-Z]+\d*(?:-[a-zA-Z0-9]+)+(?![\w-])")
-ROWS = 12  # of a table that is shown unfolded
+ROWS, LONG = 12, 24  # of tables: shown unfolded; not on paper either
 
 
 def chip(verdict):
@@ -19,21 +19,29 @@ def replay(claim):
     return "./lml %s - <<'SPEC'\n%s\nSPEC" % (shlex.quote(claim["smallest_command"]), json.dumps(claim["smallest"]))
 
 
+def _is_word(value):
+    return isinstance(value, str) and value not in ("inf", "-inf")
+
+
 def table(t):
-    head = "".join('<th scope="col">%s</th>' % prose(c) for c in t["columns"])
-    rows = "".join("<tr>%s</tr>" % "".join("<td>%s</td>" % number(v) for v in row) for row in t["rows"])
-    body = '<div class="scroll" tabindex="0" role="group" aria-label="%s"><table class="data">%s<thead><tr>%s</tr></thead><tbody>%s</tbody></table></div>'
+    words = [bool(t["rows"]) and _is_word(v) for v in (t["rows"] or [[]])[0]]
+    words += [False] * (len(t["columns"]) - len(words))
+    head = "".join('<th scope="col"%s>%s</th>' % (' class="word"' if w else "", prose(c)) for c, w in zip(t["columns"], words))
+    rows = "".join("<tr>%s</tr>" % "".join(
+        '<td class="word">%s</td>' % esc(v) if _is_word(v) else "<td>%s</td>" % number(v) for v in row) for row in t["rows"])
+    body = ('<div class="scroll" tabindex="0" role="group" aria-label="%s"><table class="data"><thead><tr>%s</tr></thead>'
+            "<tbody>%s</tbody></table></div>") % (esc(t["name"]), head, rows)
     if len(t["rows"]) <= ROWS:
-        return body % (esc(t["name"]), "<caption>%s</caption>" % prose(t["caption"]), head, rows)
-    return "<details><summary>%s (%d rows)</summary>%s</details>" % (
-        prose(t["caption"]), len(t["rows"]), body % (esc(t["name"]), "", head, rows))
+        return '<p class="soft">%s</p>%s' % (prose(t["caption"]), body)
+    return "<details%s><summary>%s (%d rows)</summary>%s</details>" % (
+        ' class="long"' if len(t["rows"]) > LONG else "", prose(t["caption"]), len(t["rows"]), body)
 
 
 def _rows(material, claim):
     if claim.get("assumptions"):
         yield "Reading tested", prose(claim["assumptions"])
     yield "Measured", "<b>%s</b>, where the claim needs %s (%s): %s." % (
-        measured(claim), needed(claim), prose(claim["basis"]), prose(claim["quantity"].rstrip(".")))
+        measured(claim), needed(claim), prose(claim["basis"].rstrip(".")), prose(claim["quantity"].rstrip(".")))
     yield "Method", prose(claim["method"])
     if claim.get("second_method"):
         text = prose(claim["second_method"])

@@ -32,8 +32,8 @@
   form.addEventListener('submit', event => event.preventDefault());
   filter();
 })();
-// Paper has no folds: what is folded is printed unfolded.
-addEventListener('beforeprint', () => document.querySelectorAll('details:not([open])').forEach(d => {
+// Paper has no folds: what is folded is printed unfolded, but for long tables of numbers.
+addEventListener('beforeprint', () => document.querySelectorAll('details:not([open], .long)').forEach(d => {
   d.open = true;
   d.dataset.folded = '';
 }));

@@ -11,6 +11,7 @@ CODE = re.compile(r"`([^`]*)`")
 INDEXED = re.compile(r"(?<!\w)(?<!\w-)(%s|sup|‖|[A-Za-z])([_^])(\{[^}<>]*\}|\([^()<>]*\)|-?[A-Za-z0-9]{1,5}(?![A-Za-z]))" % "|".join(GREEK))
 GREEKS = re.compile(r"(?<!\w)(?<!\w-)(%s)(?![A-Za-z0-9])(?!-[a-z])" % "|".join(GREEK))
 RAISED = re.compile(r"(?<=[)\]‖|′α-ω\w>])\^(-?[A-Za-z0-9]{1,3}|\([^()<>]*\)|\{[^}<>]*\})")
+POWER = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)e(-?\d+)(?![\w.]*\w)")
 MINUS = re.compile(r"(?<![\w-])-(?=[\d.A-Zα-ω(∇√‖]|log )|(?<= )-(?= )|(?<=>)-(?=[\dα-ω])")
 
 
@@ -26,13 +27,18 @@ def _index(match):
     return "%s<%s>%s</%s>" % (symbol, tag, index, tag)
 
 
+def _power(mantissa, exponent):
+    return ("" if mantissa == "1" else mantissa + "·") + "10<sup>%d</sup>" % int(exponent)
+
+
 def _symbols(text):
     for plain, sign in SIGNS:
         text = text.replace(html.escape(plain, quote=False), sign)
     text = INDEXED.sub(_index, text)
     text = GREEKS.sub(lambda m: GREEK[m.group(1)], text).replace("λ'", "λ′")
     text = RAISED.sub(lambda m: "<sup>%s</sup>" % m.group(1).strip("{}").replace("-", "−"), text)
-    text = text.replace("sqrt(", "√(").replace("<sup>-", "<sup>−").replace("Hess ", "∇² ").replace("grad ", "∇")
+    text = text.replace("sqrt(", "√(").replace("Hess ", "∇² ").replace("grad ", "∇")
+    text = POWER.sub(lambda m: _power(*m.groups()), text).replace("<sup>-", "<sup>−")
     return MINUS.sub("−", text)
 
 
@@ -52,7 +58,7 @@ def number(value, digits=4):
     text = "%.*g" % (digits, value)
     mantissa, _, exponent = text.partition("e")
     if exponent:
-        text = ("" if mantissa == "1" else mantissa + "·") + "10<sup>%d</sup>" % int(exponent)
+        text = _power(mantissa, exponent)
     return text.replace("-", "−")
 
 

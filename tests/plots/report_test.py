@@ -38,7 +38,7 @@ class Words(unittest.TestCase):
         for plain, shown in (("lambda' <= sigma^2", "λ′ ≤ σ<sup>2</sup>"), ("||eps_{i+1}||", "‖ε<sub>i+1</sub>‖"),
                              ("D_LM^-1", "D<sub>LM</sub><sup>−1</sup>"), ("(F + lambda I)^-1", "(F + λ I)<sup>−1</sup>"),
                              ("`lambda_x`", "<code>lambda_x</code>"), ("lower_order_final", "lower_order_final"),
-                             ("prop3-corrected", "prop3-corrected"), ("d - 1", "d − 1"), ("-sigma grad log p_t", "−σ ∇log p<sub>t</sub>"), ("a < b & c", "a &lt; b &amp; c")):
+                             ("prop3-corrected", "prop3-corrected"), ("d - 1", "d − 1"), ("kappa = 1e-8, 2.5e3", "κ = 10<sup>−8</sup>, 2.5·10<sup>3</sup>"), ("-sigma grad log p_t", "−σ ∇log p<sub>t</sub>"), ("a < b & c", "a &lt; b &amp; c")):
             with self.subTest(plain=plain):
                 self.assertEqual(words.prose(plain), shown)
 
@@ -162,7 +162,7 @@ class Page(Folder):
         for part in ("fails", "The law is p &lt;b&gt;", "s &amp; t", "<math", "Ito reading", "0.0576 ± 10", "up to quadrature",
                      "a plain sum", "<b>0.0577</b>", "All of div D.", "told apart", "Exact algebra.", "At x = 0.",
                      "./lml score - &lt;&lt;&#x27;SPEC&#x27;", "With div D.", "1440 attacks", "./lml check prop3-exact", "0.8 s",
-                     "<caption>Laws</caption>", "∞"):
+                     "Laws</p>", "∞"):
             with self.subTest(part=part):
                 self.assertIn(part, section)
 
@@ -170,6 +170,13 @@ class Page(Folder):
         command = __import__("html").unescape(re.search("<pre[^>]*>(.*?)</pre>", self.text(claim()), re.S).group(1))
         done = subprocess.run(["sh", "-c", command.replace("./lml", "'%s'" % PROGRAM)], capture_output=True, text=True)
         self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_on_a_target_of_ones_own_nothing_is_said_of_the_paper(self):
+        self.write("check/result.json", {"claims": [claim(verdict="supported")]})
+        text = page.text(material.of_check(self.path("check"), "mine.json"))
+        self.assertIn("Asked of the target mine.json alone", text)
+        for word in ("What does not", "Recorded is"):
+            self.assertNotIn(word, text)
 
     def test_it_asks_nothing_of_the_network(self):
         text = self.text(claim())
