@@ -1,6 +1,7 @@
 #include "dynamics/gaussian_gap.hpp"
 
 #include <algorithm>
+#include <boost/math/quadrature/gauss.hpp>
 #include <cmath>
 #include <complex>
 
@@ -30,22 +31,35 @@ std::complex<double> log_chernoff(std::complex<double> z, const Vec& m, const Ve
   return out;
 }
 
-// All singularities lie on the real axis, which the hyperbola meets at 1/2 only. Its arms lean, 30 degrees off the
-// vertical, to the side on which Phi ~ e^(kappa z) dies out; less than 45, so that e^(z(z-1) m^2/2) does not grow.
+// All singularities lie on the real axis, which the path leaves at 1/2 upwards in straight pieces. Each piece stands
+// upright or leans by 30 degrees to either side, whichever makes Phi smallest at its end: where the excesses differ in
+// sign, the better side changes with |z|, and on the other one Phi grows beyond all bounds.
 double total_variation(const Vec& m, const Vec& e) {
-  double kappa = 0;
-  for (Index i = 0; i < e.size(); ++i) kappa -= e[i] == 0 ? 0 : 0.5 * (std::log1p(e[i]) + m[i] * m[i] / e[i]);
-  const double lean = kappa > 0 ? -1 : 1, across = 0.25, along = 0.25 * std::sqrt(3.0), step = 1.0 / 64;
-  double overlap = 0;
-  for (int k = 0; k < 4000; ++k) {
-    const double u = k * step;
-    const std::complex<double> z(0.5 + lean * across * (std::cosh(u) - 1), along * std::sinh(u));
-    const std::complex<double> dz(lean * across * std::sinh(u), along * std::cosh(u));
-    const std::complex<double> term = std::exp(log_chernoff(z, m, e)) / (z * (1.0 - z)) * dz;
-    overlap += (k ? 1 : 0.5) * term.imag();  // the other arm is the mirror image
-    if (k > 64 && std::abs(term) < 1e-18) break;
+  using Complex = std::complex<double>;
+  using Gauss = boost::math::quadrature::gauss<double, 30>;
+  const auto f = [&](Complex z) { return std::exp(log_chernoff(z, m, e)) / (z * (1.0 - z)); };
+  Complex z(0.5, 0);
+  double overlap = 0, length = 0.25;
+  for (int tries = 0; tries < 10000; ++tries) {
+    Complex step;
+    double smallest = HUGE_VAL;
+    for (const Complex direction : {Complex(0, 1), Complex(0.5, std::sqrt(0.75)), Complex(-0.5, std::sqrt(0.75))}) {
+      const double size = log_chernoff(z + length * direction, m, e).real();
+      if (size < smallest) smallest = size, step = length * direction;
+      if (z.imag() == 0) break;  // the first piece is upright
+    }
+    if (log_chernoff(z, m, e).real() - smallest > 12) {  // too steep for one piece
+      length /= 2;
+      continue;
+    }
+    // The other arm is the mirror image.
+    overlap +=
+        0.5 * Gauss::integrate([&](double s) { return (f(z + (0.5 + 0.5 * s) * step) * step).imag(); }, -1.0, 1.0);
+    z += step;
+    if (std::abs(f(z) * z) < 1e-18) break;
+    length = std::min(0.4 * std::abs(z), 1.6 * length);
   }
-  return 1 - overlap * step / M_PI;
+  return 1 - overlap / M_PI;
 }
 
 }  // namespace

@@ -94,6 +94,28 @@ TEST(Divergences, TotalVariationHasItsElementaryCases) {
 }
 
 // e^-2gt of the start, with the digits of the difference and not of the covariances.
+// |q - p| does not care which of the two is called the target: excess -e/(1+e) and shift -m/sqrt(1+e) then. Scales of
+// the modes from 1 to 1e-6, as they are along a flow, with excesses of both signs; 1e-12 is what the header claims.
+TEST(Divergences, TotalVariationIsSymmetricWhateverTheScalesOfTheModes) {
+  const Random draw(4, 7);
+  for (std::uint64_t k = 0; k < 400; ++k) {
+    const Index d = 1 + Index(k % 4);
+    Departure q{Vec(d), Mat::Zero(d, d)}, swapped = q;
+    for (Index i = 0; i < d; ++i) {
+      const auto uniform = [&](std::uint64_t what) { return draw.uniform(k, std::uint64_t(i), what); };
+      const double scale = std::pow(10, -6 * uniform(0)), side = 2 * uniform(1) - 1;
+      const double e = scale * (side > 0 ? 2 * side : 0.95 * side), m = std::sqrt(scale) * (6 * uniform(2) - 3);
+      q.excess(i, i) = e;
+      q.shift[i] = m;
+      swapped.excess(i, i) = -e / (1 + e);
+      swapped.shift[i] = -m / std::sqrt(1 + e);
+    }
+    const double distance = divergences(q).total_variation;
+    EXPECT_GE(distance, 0) << k;
+    EXPECT_NEAR(distance, divergences(swapped).total_variation, 1e-12) << k;
+  }
+}
+
 TEST(GaussianFlow, KeepsItsDigitsNearTheTarget) {
   const GaussianFlow flow({Vec::Zero(1), Mat::Identity(1, 1)}, Mat::Identity(1, 1));
   const Departure start = flow.departure({Vec::Constant(1, 0.5), Mat::Constant(1, 1, 1.25)});
