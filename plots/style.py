@@ -65,7 +65,7 @@ def ticks(axis, limits):
     low, high = limits
     if axis.get_scale() != "log" or not 0 < low < high or high / low > 100:
         return
-    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low > 8 else (1, 1.5, 2, 3, 4, 5, 7)))
     axis.set_major_formatter(FuncFormatter(lambda v, _: "%g" % v))
     axis.set_minor_formatter(NullFormatter())
 

@@ -141,7 +141,15 @@ def images():
     return rows, [{"samples": grey}, {"samples": -grey}], {"figure": "images", "jobs": jobs, "draw": {"measures": "nfe"}}
 
 
-CASES = {f.__name__: f for f in (lines, panels, dots, heat, plane, paths, images)}
+def flow():
+    at = [[x, y] for x in (-1, 0, 1, 2) for y in (-1, 0, 1)]
+    jobs = [{"command": "score", "spec": {"at": at, "alpha": 0.5, "target": {"kind": "points", "points": [[0, 0], [2, 1]]}},
+             "vary": {"sigma": k}} for k in ("0.5", "1")]
+    arrays = [{"log_density": -np.sum(np.square(at), 1) / s, "score": -2 * np.array(at, float) / s} for s in (0.5, 1)]
+    return [{"sigma": "1", "measure": "m", "value": 1, "error": ""}], arrays, {"figure": "flow", "jobs": jobs}
+
+
+CASES = {f.__name__: f for f in (lines, panels, dots, heat, plane, flow, paths, images)}
 
 
 def drawn(folder):
@@ -252,6 +260,12 @@ class Others(Folder):
         self.assertEqual(len({f.get_clim() for f in fields}), 1)
         self.assertIn("tv 0.25", figure.axes[1].get_title())
 
+    def test_points_of_a_grid_are_drawn_in_their_places_in_whatever_order(self):
+        figure = drawn(self.run_folder("flow"))
+        field = by_gid(figure, "density")[0].get_array().reshape(3, 4)  # rows are y
+        np.testing.assert_allclose(field, -2 * np.add.outer([1, 0, 1], [1, 0, 1, 4]))
+        np.testing.assert_array_equal(np.transpose(by_gid(figure, "data")[0].get_data()), [[0, 0], [1, 0.5]])
+
     def test_paths_begin_and_end_where_the_samples_do_and_move(self):
         folder = self.run_folder("paths")
         figure = drawn(folder)
@@ -327,6 +341,7 @@ class Refusals(Folder):
         self.assertIn("/figure: no figure is called pie", self.refused(figure="pie"))
         self.assertIn("/jobs: no figure", self.refused("plane", jobs=plane()[2]["jobs"]))
         self.assertIn("result.json: /trajectory: is missing", self.refused("plane", figure="paths", draw={}))
+        self.assertIn("/jobs/0/spec/at: must be", self.refused("plane", figure="flow", draw={}))
 
     def test_a_file_that_is_no_table_is_named_with_its_line(self):
         def rewritten(data):
