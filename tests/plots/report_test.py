@@ -3,6 +3,7 @@
     report_test.py PROGRAM"""
 import copy
 import hashlib
+import html
 import json
 import os
 import re
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import urllib.parse
 import xml.etree.ElementTree as ElementTree
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
@@ -167,7 +169,7 @@ class Page(Folder):
                 self.assertIn(part, section)
 
     def test_a_counter_example_is_a_command_that_a_shell_runs(self):
-        command = __import__("html").unescape(re.search("<pre[^>]*>(.*?)</pre>", self.text(claim()), re.S).group(1))
+        command = html.unescape(re.search("<pre[^>]*>(.*?)</pre>", self.text(claim()), re.S).group(1))
         done = subprocess.run(["sh", "-c", command.replace("./lml", "'%s'" % PROGRAM)], capture_output=True, text=True)
         self.assertEqual(done.returncode, 0, done.stderr)
 
@@ -196,7 +198,8 @@ class Results(Folder):
         self.write(name + "/manifest.json", dict({
             "command": "run", "experiment": name, "title": "A title", "question": "Why?", "claims": ["prop3-exact"],
             "version": "0.0.1", "complete": True, "files": {"measurements.csv": digest}}, **changes))
-        self.write(name + "/figure.svg", '<svg xmlns="http://www.w3.org/2000/svg" width="72pt" height="36pt"/>')
+        self.write(name + "/figure.svg", """<svg xmlns="http://www.w3.org/2000/svg" width="72pt" height="36pt">
+            <style>*{fill:#fff;font-family:'A'}</style><text>50% &lt; 1 &amp; more</text></svg>""")
         with open(self.path(name, "figure.png"), "wb") as f:
             f.write(b"\x89PNG\r\n\x1a\n" + b"0" * 400)
 
@@ -206,6 +209,9 @@ class Results(Folder):
         section = text[text.index('<section id="prop3-exact"'):]
         self.assertIn('width="96" height="48" alt="A title"', section[:section.index("</section>")])
         self.assertEqual(text.count('<img src="data:image'), 1)
+        image = html.unescape(re.search('<img src="data:image/svg.xml,([^"]*)"', text).group(1))
+        drawing = ElementTree.fromstring(urllib.parse.unquote(image))
+        self.assertEqual([e.text for e in drawing], ["*{fill:#fff;font-family:'A'}", "50% < 1 & more"])
 
     def test_what_is_incomplete_altered_or_newer_is_named_and_not_shown(self):
         for changes, says in (({"complete": False}, "is not complete"), ({"version": "99.0.0"}, "newer than"),
