@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <map>
+#include <set>
 
 #include "experiments/errors.hpp"
 #include "experiments/output.hpp"
@@ -140,6 +141,9 @@ std::vector<std::vector<std::string>> rows_of(const Experiment& e, const Job& jo
   std::vector<std::vector<std::string>> out;
   for (const Measure& m : e.measures) {
     bool any = false;
+    const std::size_t before = out.size();
+    std::set<std::string> nowhere;  // columns whose pointer has led to nothing yet
+    for (const auto& [column, unused] : m.along) nowhere.insert(column);
     for (const Entries& entries : found.all(m.value)) {
       const Json* value = found.find(m.value, entries);
       any = any || value;
@@ -147,11 +151,14 @@ std::vector<std::vector<std::string>> rows_of(const Experiment& e, const Job& jo
       std::vector<std::string> row = job.labels;
       row.resize(columns.size());
       for (const auto& [column, pointer] : m.along) {
-        const Json& v = found.beside(pointer, entries, m.pointer + "/along/" + column);
+        // A run without correction has no lambda, but is the one to compare with.
+        const Json* v = found.find(pointer, entries);
+        if (!v) continue;
+        nowhere.erase(column);
         row[std::size_t(std::find(columns.begin(), columns.end(), column) - columns.begin())] =
-            v.is_string() ? v.get<std::string>()
-            : v.is_null() ? ""
-                          : dump(v);
+            v->is_string() ? v->get<std::string>()
+            : v->is_null() ? ""
+                           : dump(*v);
       }
       row[columns.size() - 3] = m.name;
       row[columns.size() - 2] = found.number(*value, m.pointer + "/value");
@@ -160,6 +167,8 @@ std::vector<std::vector<std::string>> rows_of(const Experiment& e, const Job& jo
       out.push_back(std::move(row));
     }
     if (!any && !m.optional && !found.says_none()) found.missing(m.value, m.pointer + "/value");
+    for (const auto& [column, pointer] : m.along)
+      if (out.size() > before && nowhere.count(column)) found.missing(pointer, m.pointer + "/along/" + column);
   }
   return out;
 }

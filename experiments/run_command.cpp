@@ -39,6 +39,9 @@ std::string duration_text(double s) {
                     : fmt::format("{:.1f} h", s / 3600);
 }
 
+// Of a file in the current folder, "" too.
+fs::path folder_of(const Experiment& e) { return fs::absolute(fs::path(e.file.folder) / "."); }
+
 const char* size_of(const RunOptions& o) { return o.quick ? "quick" : o.full ? "full" : "normal"; }
 
 bool on_a_network(const Job& job) {
@@ -154,7 +157,7 @@ class Session {
   // What an experiment needs and this machine does not have, and how to get it.
   static std::string lacks(const Experiment& e) {
     for (const std::string& need : e.needs) {
-      if (find_data(need, fs::absolute(e.file.folder))) continue;
+      if (find_data(need, folder_of(e))) continue;
       if (const BuiltinTarget* target = find_builtin_target(need); target && !target->here()) try {
           target->make();
         } catch (const NotHere& how) {
@@ -173,7 +176,7 @@ class Session {
   }
 
   void add(Experiment e) {
-    const fs::path folder = fs::absolute(e.file.folder);
+    const fs::path folder = folder_of(e);
     runs_.push_back({std::move(e), {}, 0, Clock::now()});
     Run& run = runs_.back();
     for (Job& job : jobs_of(run.experiment)) {

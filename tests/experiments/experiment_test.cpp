@@ -216,6 +216,20 @@ TEST_F(Experiments, WhatOnlySomeEntriesHaveGivesRowsForThese) {
   EXPECT_EQ(rows[0][3], "8");
 }
 
+// The run without a correction, which the others are compared with, has no lambda.
+TEST_F(Experiments, WhatStandsBesideIsEmptyWhereAnEntryLacksIt) {
+  const Experiment e =
+      read_experiment(path("value = \"/chi2/*\"\nerror = \"/error\"\nalong = {time = \"/times/*\"}",
+                           "value = \"/runs/*/e\"\nerror = \"/error\"\nalong = {time = \"/runs/*/lml/lambda\"}"),
+                      "normal");
+  const Json answer =
+      parse_json(R"({"runs": [{"e": 1, "lml": null}, {"e": 2, "lml": {"lambda": 0.5}}], "error": 0})", "answer");
+  const auto rows = rows_of(e, jobs_of(e)[0], answer);
+  ASSERT_EQ(rows.size(), 2u);
+  EXPECT_EQ(rows[0][3], "");
+  EXPECT_EQ(rows[1][3], "0.5");
+}
+
 TEST_F(Experiments, APointerIntoTheSpecReadsWhatWasAsked) {
   const Experiment e = read_experiment(path("\"/times/*\"", "\"spec:/target\""), "normal");
   const auto rows = rows_of(e, jobs_of(e)[0], parse_json(R"({"chi2": [1], "error": 0})", "answer"));

@@ -142,6 +142,15 @@ TEST_F(RunCommand, AnAnswerBecomesARowAndTheManifestVouchesForTheFile) {
   EXPECT_EQ(m["jobs"][2]["cached"], false);
 }
 
+TEST_F(RunCommand, AFileInTheCurrentFolderNeedsNoPath) {
+  const fs::path before = fs::current_path();
+  fs::current_path(files_.path());
+  options_.names = {"mine.toml"};
+  const int status = run();
+  fs::current_path(before);
+  EXPECT_EQ(status, 0) << said_;
+}
+
 TEST_F(RunCommand, ASecondRunComputesNothingAndWritesTheSameBits) {
   run();
   const std::string before = csv();
