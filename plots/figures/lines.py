@@ -46,7 +46,8 @@ def draw(run):
     texts = names + [shown(run, m) for m in dotted] + [t for t, _ in marks] + (["band: " + band] if has_error else [])
     share_y = run.option("share_y", True, bool)
     columns = min(int(run.option("columns", 3)), len(panels))
-    figure, grid = style.grid(width, height, caption(run), -(-len(panels) // columns), columns, len(panels),
+    found = ["triangles above: infinite"] if any(r["value"] == "inf" for r in rows) else []
+    figure, grid = style.grid(width, height, caption(run, found), -(-len(panels) // columns), columns, len(panels),
                               between=BETWEEN if share_y else 0.45, between_rows=BELOW if panel else 0.3,
                               top=legend_height(texts, width) + (0.17 if panel else 0.05))
     x_axis, y_axis = run.axes.get(x) or {}, run.axes.get(value_axis(run)) or {}
