@@ -1,5 +1,6 @@
 """A headless Chromium, driven by its DevTools protocol over a pipe: nothing but Python's standard library."""
 import base64
+import fcntl
 import json
 import os
 import select
@@ -23,23 +24,21 @@ class Browser:
         to_child, self.out = os.pipe()
         self.into, from_child = os.pipe()
 
-        def hand_over():  # the protocol is spoken on descriptors 3 and 4
-            high = [os.dup(fd) + 0 for fd in (to_child, from_child)]
-            high = [__import__("fcntl").fcntl(fd, 0, 20) for fd in high]
+        def hand_over():  # the protocol is spoken on descriptors 3 and 4, which may be in use for these very pipes
+            high = [fcntl.fcntl(fd, fcntl.F_DUPFD, 20) for fd in (to_child, from_child)]
             os.dup2(high[0], 3)
             os.dup2(high[1], 4)
 
         self.process = subprocess.Popen(
-            [program, "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars=false",
+            [program, "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
              "--no-first-run", "--disable-extensions", "--disable-background-networking", "--user-data-dir=" + self.profile.name,
              "--remote-debugging-pipe", "about:blank"],
             preexec_fn=hand_over, close_fds=False, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         os.close(to_child)
         os.close(from_child)
         self.buffer, self.count, self.events, self.problems = b"", 0, [], []
-        targets = self.call("Target.getTargets", session=None)["targetInfos"]
-        page = next(t for t in targets if t["type"] == "page")
-        self.session = self.call("Target.attachToTarget", {"targetId": page["targetId"], "flatten": True}, None)["sessionId"]
+        page = self.call("Target.createTarget", {"url": "about:blank"}, None)["targetId"]
+        self.session = self.call("Target.attachToTarget", {"targetId": page, "flatten": True}, None)["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.call(domain + ".enable")
         self.call("Page.addScriptToEvaluateOnNewDocument", {"source": """
@@ -54,7 +53,7 @@ class Browser:
         os.close(self.into)
         self.profile.cleanup()
 
-    def call(self, method, parameters=None, session="", limit=60):
+    def call(self, method, parameters=None, session="", limit=300):
         self.count += 1
         message = {"id": self.count, "method": method, "params": parameters or {}}
         if session is not None:
@@ -103,7 +102,7 @@ class Browser:
         self.events.clear()
         self.call("Page.navigate", {"url": "file://" + os.path.abspath(path)})
         while "Page.loadEventFired" not in self.events:
-            self._next(60)
+            self._next(300)
 
     def run(self, script):
         """The value of a JavaScript expression, or of the promise that it gives."""
