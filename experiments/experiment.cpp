@@ -174,6 +174,10 @@ Object by_column(const Reader& r, const std::vector<Varied>& vary) {
   return r.object(names);
 }
 
+bool holds(const std::string& outer, const std::string& inner) {
+  return outer == inner || inner.starts_with(outer + '.');
+}
+
 // Where a column has labels, a size names those that it wants, unless it brings labels of its own.
 void choose_entries(Varied& v, const Reader& wanted) {
   Varied out = v;
@@ -191,6 +195,9 @@ void apply_size(Experiment& e, const Reader& size, const std::set<std::string>& 
   if (const auto set = o.find("set")) {
     if (!set->value().is_object()) set->fail("must be a table, {\"sampler.steps\" = 10}");
     for (const auto& [key, value] : set->value().items()) {
+      for (const Varied& v : e.vary)
+        for (const std::string& varied : v.keys)
+          if (holds(varied, key)) set->fail_below(child("", key), "varies in this experiment, as " + v.name);
       Json trial = e.spec;
       set_value(wanted ? e.spec : trial, key, value, size.document().place(child(set->pointer(), key)));
       if (wanted) e.changed[key] = child(set->pointer(), key);
@@ -216,10 +223,6 @@ void apply_size(Experiment& e, const Reader& size, const std::set<std::string>& 
     labels->fail("goes with values");
   }
   if (wanted) e.vary = std::move(changed);
-}
-
-bool holds(const std::string& outer, const std::string& inner) {
-  return outer == inner || inner.starts_with(outer + '.');
 }
 
 void require_distinct(const Experiment& e) {
@@ -260,7 +263,7 @@ void apply_set(Experiment& e, const std::string& assignment) {
   Varied* v = find_varied(e.vary, key);
   if (!v) {
     for (Varied& other : e.vary)
-      if (std::find(other.keys.begin(), other.keys.end(), key) != other.keys.end())
+      if (std::any_of(other.keys.begin(), other.keys.end(), [&](const std::string& k) { return holds(k, key); }))
         throw SpecError("--set", "", key + " varies in this experiment: set its column, " + other.name + "=[..]");
     e.changed[key].clear();
     return set_value(e.spec, key, std::move(value), "--set");

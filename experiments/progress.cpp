@@ -29,8 +29,11 @@ double seconds_between(std::chrono::steady_clock::time_point from, std::chrono::
 Progress::Progress(std::string what)
     : what_(std::move(what)), terminal_(::isatty(STDERR_FILENO) == 1), first_(Clock::now()), last_(first_) {}
 
-Progress::~Progress() {
+Progress::~Progress() { clear(); }
+
+void Progress::clear() {
   if (shown_ && terminal_) std::fputs("\r\033[K", stderr);
+  shown_ = false;
 }
 
 void Progress::show(double share, const std::string& beside) {

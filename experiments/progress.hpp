@@ -13,6 +13,8 @@ class Progress {
   Progress& operator=(const Progress&) = delete;
   /// The share that is done; the time left is guessed from what was done since the first call.
   void show(double share, const std::string& beside = "");
+  /// Makes room on the terminal for a line of something else.
+  void clear();
 
  private:
   using Clock = std::chrono::steady_clock;

@@ -11,6 +11,7 @@
 #include <deque>
 #include <fstream>
 #include <iterator>
+#include <optional>
 #include <set>
 
 #include "experiments/answer_cache.hpp"
@@ -240,11 +241,11 @@ class Session {
   }
 
   int compute() {
-    Progress progress("run");
+    progress_.emplace("run");
     std::size_t done = 0;
     const auto show = [&] {
       if (!tasks_.empty())
-        progress.show(double(done) / double(tasks_.size()), fmt::format("{} of {} jobs", done, tasks_.size()));
+        progress_->show(double(done) / double(tasks_.size()), fmt::format("{} of {} jobs", done, tasks_.size()));
     };
     show();
     const int slots = omp_get_max_threads();
@@ -342,6 +343,7 @@ class Session {
   void finish(Run& run) {
     run.waiting = 0;
     if (rank_ > 0) return;
+    if (progress_) progress_->clear();
     const Experiment& e = run.experiment;
     const fs::path folder = fs::path(common_.out) / e.name;
     std::size_t done = 0, cached = 0, other = 0, broken = 0;
@@ -399,6 +401,7 @@ class Session {
   int rank_, ranks_;
   AnswerCache cache_;
   TemporaryFolder scratch_;
+  std::optional<Progress> progress_;
   std::deque<Run> runs_;
   std::map<std::string, int> known_;          // keys, in the order in which they came
   std::map<std::string, std::size_t> asked_;  // questions, and their place in waiting_

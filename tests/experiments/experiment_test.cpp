@@ -132,6 +132,7 @@ TEST_F(Experiments, WhatIsWrongIsNamedWithItsLineAndTheNearestName) {
       {"[\"near\"]}", "[\"neaar\"]}", "mine.toml:29: /quick/values/law/0: is not known: \"neaar\", did you mean near?"},
       {"{law = [\"near\"]}", "{lw = [\"near\"]}", "mine.toml:29: /quick/values/lw: unknown key, did you mean law?"},
       {"\"metric.damping\" =", "\"metric.curvature.x\" =", "mine.toml:30: /metric/curvature/x: cannot be set"},
+      {"\"metric.damping\" =", "\"alpha\" =", "mine.toml:30: /quick/set/alpha: varies in this experiment, as law"},
       {"time = {label", "tiem = {label", "mine.toml:32: /axes/tiem: unknown key, did you mean time?"},
       {"{label = \"t\"}", "{lable = \"t\"}", "mine.toml:32: /axes/time/lable: unknown key, did you mean label?"},
       {"[draw]", "[daw]", "mine.toml:33: /daw: unknown key, did you mean draw?"},
