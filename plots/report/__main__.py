@@ -39,6 +39,8 @@ def main():
             for note in found.notes:
                 print("not shown: " + one_line(note), file=sys.stderr)
         try:
+            if not (options.out or options.findings or options.record):
+                os.makedirs(options.results, exist_ok=True)
             write([(target, text.encode("utf-8"))])
         except OSError as e:
             raise ResultError(target, "", "cannot be written: %s" % e.strerror)

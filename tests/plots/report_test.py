@@ -237,6 +237,11 @@ class Results(Folder):
         self.assertEqual((done.returncode, done.stdout), (0, "results/report.html\n"), done.stderr)
         self.assertLess(os.path.getsize(self.path("results/report.html")), 5e6)
 
+    def test_without_any_results_the_page_shows_those_kept(self):
+        done = self.lml()
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertIn("kept in the repository", self.read("results/report.html"))
+
     def test_bad_results_are_refused_and_leave_nothing(self):
         for content, says in (('{"claims": [', "cut short"), ({"claims": 3}, "/claims: "), ({}, "/claims: "),
                               ({"claims": [3]}, "/claims/0/id: "), ({"claims": [claim(verdict=None)]}, "/claims/0/verdict: "),
