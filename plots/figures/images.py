@@ -13,7 +13,7 @@ from series import caption, shown, strings
 
 NAME = "images"
 OPTIONS = ("names", "shown", "range", "measures", "caption", "order")
-LABEL, CELL, BETWEEN = 1.75, 0.46, 0.03  # inches
+LABEL, CELL, BETWEEN = 1.75, 0.6, 0.03  # inches
 
 
 def draw(run):
