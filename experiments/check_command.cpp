@@ -171,6 +171,20 @@ std::string coloured(const std::string& word, Verdict v, bool on) {
 
 std::string seconds_text(double s) { return s < 9.95 ? fmt::format("{:.1f} s", s) : fmt::format("{:.0f} s", s); }
 
+constexpr std::size_t columns = 80, margin = 13;
+
+// Text that begins at the margin and goes on there where the line is full.
+std::string at_margin(std::string text) {
+  for (std::size_t start = 0; text.size() - start > columns - margin;) {
+    std::size_t space = text.rfind(' ', start + columns - margin);
+    if (space == std::string::npos || space <= start) space = text.find(' ', start + columns - margin);
+    if (space == std::string::npos) break;
+    text.replace(space, 1, '\n' + std::string(margin, ' '));
+    start = space + 1 + margin;
+  }
+  return text + '\n';
+}
+
 std::string readable(const std::vector<Result>& results, double seconds, bool own_target) {
   const bool colour = isatty(STDOUT_FILENO) && !std::getenv("NO_COLOR");
   std::size_t disagree = 0;
@@ -183,11 +197,12 @@ std::string readable(const std::vector<Result>& results, double seconds, bool ow
       ++reasons[r.why];
       continue;
     }
-    out += fmt::format("{} {}\n", coloured(fmt::format("{:<12}", name(r.verdict)), r.verdict, colour), r.claim.title);
-    out += fmt::format("             {} ({}): {:.4g}, claimed {} {:.4g}; control {:.4g}{}\n", r.claim.id,
-                       r.claim.source, r.evidence.value, r.claim.relation, r.claim.threshold, r.evidence.control,
-                       r.evidence.certificate.empty() ? "" : "; proven");
-    if (!r.why.empty()) out += fmt::format("             why: {}\n", r.why);
+    const std::string indent(margin, ' ');
+    out += coloured(fmt::format("{:<12}", name(r.verdict)), r.verdict, colour) + ' ' + at_margin(r.claim.title);
+    out += indent + at_margin(fmt::format("{} ({}): {:.4g}, claimed {} {:.4g}; control {:.4g}{}", r.claim.id,
+                                          r.claim.source, r.evidence.value, r.claim.relation, r.claim.threshold,
+                                          r.evidence.control, r.evidence.certificate.empty() ? "" : "; proven"));
+    if (!r.why.empty()) out += indent + at_margin("why: " + r.why);
     if (r.agrees() || own_target) continue;
     ++disagree;
     out += fmt::format("             NOT the recorded verdict, which is {}\n", name(r.claim.recorded));
@@ -195,7 +210,8 @@ std::string readable(const std::vector<Result>& results, double seconds, bool ow
   out += fmt::format("\n{} supported, {} refuted, {} inconclusive, {} not run; {}.\n", count[Verdict::supported],
                      count[Verdict::refuted], count[Verdict::inconclusive], count[Verdict::not_run],
                      seconds_text(seconds));
-  for (const auto& [why, n] : reasons) out += fmt::format("  not run: {} claim{}: {}\n", n, n == 1 ? "" : "s", why);
+  for (const auto& [why, n] : reasons)
+    out += fmt::format("{:<12} {}", "  not run:", at_margin(fmt::format("{} claim{}: {}", n, n == 1 ? "" : "s", why)));
   if (disagree) out += fmt::format("{} verdict{} not the recorded one.\n", disagree, disagree == 1 ? " is" : "s are");
   return out;
 }
@@ -209,7 +225,8 @@ int list(const std::vector<Claim>& claims, bool json) {
     fmt::print("{}\n", dump(out));
     return 0;
   }
-  for (const Claim& c : claims) fmt::print("{:<28} {:<12} {}\n", c.id, name(c.recorded), c.title);
+  for (const Claim& c : claims)
+    fmt::print("{:<12} {}\n{}{}", name(c.recorded), c.id, std::string(margin, ' '), at_margin(c.title));
   return 0;
 }
 
@@ -227,8 +244,10 @@ class Progress {
   void operator()(const Result& r) {
     if (r.claim.recorded == Verdict::not_run) return;
     ++done_;
-    fmt::print(stderr, "[{:>2}/{}] {:<12} {} ({})\n", done_, total_, name(r.verdict), r.claim.title,
-               seconds_text(r.seconds));
+    const std::string seconds = fmt::format(" ({})", seconds_text(r.seconds));
+    std::string line = fmt::format("[{:>2}/{}] {:<12} {}", done_, total_, name(r.verdict), r.claim.title);
+    if (line.size() + seconds.size() > columns) line.replace(columns - seconds.size() - 2, std::string::npos, "..");
+    fmt::print(stderr, "{}{}\n", line, seconds);
   }
 
  private:

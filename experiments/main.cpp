@@ -1,10 +1,14 @@
 // `lml`: reads the command line, calls the command, turns what it throws into an exit status and one line.
 #include <omp.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <functional>
+#include <memory>
 #include <new>
+#include <string>
 
 #include "experiments/bench_dynamics.hpp"
 #include "experiments/bench_samplers.hpp"
@@ -26,28 +30,70 @@ constexpr const char* welcome =
     "diffusion sampling) by exact computation.\n"
     "\n"
     "  lml check              run the paper's claims: the main job\n"
+    "  lml run NAME           an experiment: what a figure or table shows; --list\n"
+    "  lml report             one page of all results: is the paper right?\n"
+    "  lml plot RESULT        the figure of a result\n"
+    "\n"
     "  lml targets            the built-in targets\n"
     "  lml score SPEC         exact density, score and Hessian at points\n"
     "  lml bound SPEC         Propositions 1 and 2 at points\n"
     "  lml stationary SPEC    stationary law of a Langevin variant\n"
     "  lml gap SPEC           spectral gap of a metric\n"
     "  lml converge SPEC      divergence along the flow of the law\n"
-    "  lml sample SPEC        run a diffusion sampler on a target\n"
+    "  lml sample SPEC        run a diffusion sampler on a target or a network\n"
     "  lml compare SPEC       many samplers: their errors against evaluations\n"
     "  lml evaluate SPEC      distances between two sets of samples\n"
-    "  lml run NAME           an experiment: what a figure or table shows; --list\n"
-    "  lml plot RESULT        the figure of a result: compare, converge, stationary\n"
-    "  lml report             one page of all results: is the paper right?\n"
-    "  lml bench score        speed, beside peers and this machine's limit\n"
-    "  lml bench dynamics     what a step of a simulation costs, beside peers\n"
-    "  lml bench samplers     what a step of a sampler costs, beside peers\n"
-    "  lml bench networks     what an evaluation of a network costs, beside PyTorch\n"
+    "  lml train SPEC         train a small network on images\n"
+    "  lml hessian SPEC       the curvature of a network\n"
+    "  lml network-error SPEC how wrong a network's score is\n"
+    "  lml bench PART         speed beside peers: score, dynamics, samplers, networks\n"
     "\n"
-    "A first try:\n"
-    "  lml bound --set target=two_points --set alpha=0.9 --set sigma=0.5 \\\n"
-    "            --set 'at=[[0.1,0.4,0.2]]'\n"
+    "  lml doctor             what is here, what is missing, what to do about it\n"
+    "  lml completion         completion of all this for bash and zsh\n"
+    "  lml test               build everything and run the test suite\n"
     "\n"
-    "lml COMMAND --help says more about each.\n";
+    "lml COMMAND --help says more about each, with examples.\n"
+    "\n";
+
+// What to do next, from what is in results/.
+const char* next_step() {
+  const auto here = [](const char* file) { return ::access(file, R_OK) == 0; };
+  if (here("results/report.html"))
+    return "Next: open results/report.html in a browser; lml report renews it, and\n"
+           "lml run --list names the experiments that add to it.\n";
+  if (here("results/check/result.json")) return "Next: lml report makes one page of what is in results/.\n";
+  return "Next: lml check prop2-jacobian   one claim, seconds\n"
+         "      lml check                  all of them, into results/\n";
+}
+
+// Options and commands in 80 columns, whatever CLI11 does.
+class Narrow : public CLI::Formatter {
+ public:
+  std::string make_option(const CLI::Option* option, bool positional) const override {
+    return folded(CLI::Formatter::make_option(option, positional));
+  }
+  std::string make_subcommand(const CLI::App* command) const override {
+    return folded(CLI::Formatter::make_subcommand(command));
+  }
+
+ private:
+  static std::string folded(std::string text) {
+    constexpr std::size_t width = 80, margin = 30;
+    for (std::size_t start = 0;;) {
+      const std::size_t end = std::min(text.find('\n', start), text.size());
+      if (end - start > width) {
+        const std::size_t space = text.rfind(' ', start + width);
+        if (space != std::string::npos && space > start + margin) {
+          text.replace(space, 1, '\n' + std::string(margin, ' '));
+          start = space + 1;
+          continue;
+        }
+      }
+      if (end == text.size()) return text;
+      start = end + 1;
+    }
+  }
+};
 
 struct Options {
   lml::Common common;
@@ -98,6 +144,7 @@ int main(int argc, char** argv) {
   CLI::App app("Claims of arXiv 2505.24222, settled by exact computation.", "lml");
   app.set_version_flag("--version", LML_VERSION);
   app.require_subcommand(0, 1);
+  app.formatter(std::make_shared<Narrow>());
 
   CLI::App* score =
       app.add_subcommand("score", "exact density, score, noise prediction, posterior mean, Hessian at points");
@@ -136,19 +183,19 @@ int main(int argc, char** argv) {
   };
   add_spec_command("stationary", "stationary law of a Langevin variant",
                    "Example:\n  lml stationary --set target=double_well_1d --set alpha=0.8 --set sigma=0.6 \\\n"
-                   "            --set 'metric={\"curvature\":\"exact\",\"damping\":3.5}' --set calculus=ito",
+                   "            --set 'metric={\"curvature\":\"exact\",\"damping\":3.5}' \\\n"
+                   "            --set calculus=ito",
                    lml::stationary_command);
   add_spec_command("gap", "spectral gap and Poincare constant of a metric",
                    "Example:\n  lml gap --set target=double_well_1d --set alpha=0.8 --set sigma=0.6 \\\n"
                    "            --set 'metric={\"curvature\":\"identity\"}'",
                    lml::gap_command);
-  add_spec_command(
-      "converge", "divergence to the target along the law's flow",
-      "Example:\n  lml converge --set target=double_well_1d --set alpha=0.8 --set sigma=0.6 \\\n"
-      "            --set 'metric={\"curvature\":\"identity\"}' --set calculus=corrected --set 'times=[0,1,2]' \\\n"
-      "            --set "
-      "'initial={\"kind\":\"gaussian_mixture\",\"weights\":[1],\"means\":[[0.5]],\"covariances\":[0.25]}'",
-      lml::converge_command);
+  add_spec_command("converge", "divergence to the target along the law's flow",
+                   "Example:\n  lml converge --set target=double_well_1d --set alpha=0.8 --set sigma=0.6 \\\n"
+                   "            --set 'metric={\"curvature\":\"identity\"}' --set calculus=corrected \\\n"
+                   "            --set 'initial={\"kind\":\"gaussian_mixture\",\"weights\":[1],\n"
+                   "                    \"means\":[[0.5]],\"covariances\":[0.25]}' --set 'times=[0,1,2]'",
+                   lml::converge_command);
 
   add_spec_command("sample", "run a diffusion sampler on an analytic target or a pretrained model",
                    "The spec's keys:\n"
@@ -233,9 +280,9 @@ int main(int argc, char** argv) {
   CLI::App* experiment = app.add_subcommand("run", "run experiments: measurements behind figures and tables");
   experiment->footer(
       "Examples:\n  lml run --list                    what there is, and what it costs\n"
-      "  lml run NAME                      results/NAME, what was computed before from results/cache\n"
+      "  lml run NAME                      results/NAME; computes nothing twice\n"
       "  lml run --quick all               every one, small\n"
-      "  lml run NAME --set damping=[1,2]  other values of a column, or of a key of the spec\n"
+      "  lml run NAME --set damping=[1,2]  other values of a column or key\n"
       "  lml run mine.toml                 an experiment of your own");
   experiment->add_option("NAME", run_options.names, "experiments, or files that end in .toml, or all");
   experiment->add_flag("--list", run_options.list, "name the experiments, run none");
@@ -303,9 +350,10 @@ int main(int argc, char** argv) {
   lml::ReportOptions report_options;
   CLI::App* report = app.add_subcommand("report", "one page of all results: is the paper right?");
   report->footer(
-      "Examples:\n  lml check && lml report                      results/report.html, for any browser\n"
-      "  lml report --findings FINDINGS.md            the findings, from the results in the repository\n"
-      "  lml report --record experiments/results/claims.json   adds what lml check found to these");
+      "Examples:\n  lml check && lml report              results/report.html, for any browser\n"
+      "  lml report --findings FINDINGS.md    the findings, from the results here\n"
+      "  lml report --record experiments/results/claims.json\n"
+      "                                       adds what lml check found to these");
   report->add_option("--results", report_options.results, "where lml check and lml run left theirs")
       ->type_name("DIR")
       ->capture_default_str();
@@ -322,21 +370,69 @@ int main(int argc, char** argv) {
     command->add_option("--batch", o.batch, "of a network: images at a time; bounds the memory")
         ->type_name("N")
         ->check(CLI::Range(1, 1'000'000));
-  // These are lml-torch's own; it has their options.
-  const auto add_network_command = [&](const char* name, const char* what) {
+  // These are lml-torch's own; it has their options. Their help stands here, for it must not need LibTorch.
+  const auto add_network_command = [&](const char* name, const char* what, const std::string& keys) {
     CLI::App* command = app.add_subcommand(name, what);
     command->prefix_command();
-    command->set_help_flag();
+    command->footer(
+        "Networks run on LibTorch, which ./lml installs at first need. SPEC is a JSON\n"
+        "file, - for standard input, or only --set; further options:\n"
+        "--set KEY.PATH=VALUE, --json, --out DIR, --seed N, --threads N, --device NAME,\n"
+        "--precision NAME" +
+        keys);
     command->callback([&] { run = [&]() -> int { lml::hand_over(o.common); }; });
   };
-  add_network_command("train", "train a small network on images");
-  add_network_command("hessian", "the curvature of a trained network, and cheap models of it");
-  add_network_command("network-error", "how wrong a network's score is, against the exact one");
+  add_network_command(
+      "train", "train a small network on images",
+      ",\n--save-seconds N (between checkpoints; the same command resumes).\n"
+      "\n"
+      "The spec's keys:\n"
+      "  data           the images: a target's name, or an object with points\n"
+      "  network        a UNet2DModel's config.json: sample_size, in_channels, ..\n"
+      "  images         how many to learn from in all; batch of them at a time\n"
+      "  learning_rate, warm_up, ema, noise {mean, deviation}, sigma_data, log_every\n"
+      "\n"
+      "Example, a minute's try:\n"
+      "  lml train - --set images=2000 --out results/net <<'SPEC'\n"
+      "  {\"data\": \"fashion-mnist\", \"network\": {\"sample_size\": 28,\n"
+      "    \"in_channels\": 1, \"out_channels\": 1, \"block_out_channels\": [16, 32],\n"
+      "    \"layers_per_block\": 1, \"norm_num_groups\": 8,\n"
+      "    \"down_block_types\": [\"DownBlock2D\", \"DownBlock2D\"],\n"
+      "    \"up_block_types\": [\"UpBlock2D\", \"UpBlock2D\"]}}\n"
+      "  SPEC");
+  add_network_command("hessian", "the curvature of a trained network, and cheap models of it",
+                      ",\n--batch N (images at a time).\n"
+                      "\n"
+                      "The spec's keys:\n"
+                      "  model        the folder of a pretrained model, or fashion28\n"
+                      "  levels       noise levels sigma/alpha, or timesteps\n"
+                      "  data         images to look at, or sampler: those of the model's own\n"
+                      "  target       the training images, for the exact law beside it\n"
+                      "  images, probes, eigenpairs, lanczos_steps   how many of each\n"
+                      "  damped       {\"steps\", \"products\", \"damping\"}: steps damped by the Fisher\n"
+                      "\n"
+                      "Examples:\n"
+                      "  lml hessian experiments/specs/network-hessian.json\n"
+                      "  lml hessian --set model=fashion28 --set target=fashion-mnist \\\n"
+                      "              --set 'levels=[1]' --set images=1");
+  add_network_command("network-error", "how wrong a network's score is, against the exact one",
+                      ".\n"
+                      "\n"
+                      "The spec's keys:\n"
+                      "  model        the folder of a pretrained model, or fashion28\n"
+                      "  target       its training images: the law whose score is exact\n"
+                      "  held_out     other images of the same kind, for the difference\n"
+                      "  t            the times to look at; samples at each; batch\n"
+                      "\n"
+                      "Example:\n"
+                      "  lml network-error --set model=fashion28 --set target=fashion-mnist \\\n"
+                      "                    --set samples=16 --set 't=[10,1.36,0.1]'");
 
   try {
     app.parse(argc, argv);
     if (!run) {
       std::fputs(welcome, stdout);
+      std::fputs(next_step(), stdout);
       return 0;
     }
     if (o.common.device == "cuda" && !app.got_subcommand("sample") && !app.got_subcommand("compare") &&

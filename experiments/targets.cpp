@@ -118,7 +118,7 @@ Target cifar10() {
 
 const std::vector<BuiltinTarget>& builtin_targets() {
   static const std::vector<BuiltinTarget> all{
-      {"one_point", 10, 1, "one point at 0: F = I/sigma^2 exactly; breaks Proposition 2",
+      {"one_point", 10, 1, "one point at 0: F = I/sigma^2; breaks Proposition 2",
        [] { return Target::points(one_point()); }, always},
       {"two_points", 3, 2, "(+-1, 0, 0): the smallest data set with curvature",
        [] { return Target::points(two_points()); }, always},
