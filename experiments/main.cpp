@@ -293,7 +293,13 @@ int main(int argc, char** argv) {
       ->type_name("KEY.PATH=VALUE")
       ->allow_extra_args(false);
   add_common(*experiment, o);
-  experiment->callback([&] { run = [&] { return lml::run_command(o.common, run_options); }; });
+  experiment->callback([&, experiment] {
+    for (const char* option : {"--seed", "--precision"})
+      if (experiment->count(option) > 0)
+        throw lml::UsageError(std::string("lml run: ") + option +
+                              " belongs to an experiment's file ([[vary]] key = \"--seed\")");
+    run = [&] { return lml::run_command(o.common, run_options); };
+  });
 
   CLI::App* targets = app.add_subcommand("targets", "the built-in targets");
   targets->footer("Example:\n  lml targets --json");
@@ -336,7 +342,7 @@ int main(int argc, char** argv) {
   bench_networks->callback([&] { run = [&]() -> int { lml::hand_over(o.common); }; });
 
   lml::PlotOptions plot_options;
-  CLI::App* plot = app.add_subcommand("plot", "the figure of a result of lml compare, converge or stationary");
+  CLI::App* plot = app.add_subcommand("plot", "the figure of a result of lml run, compare, converge or stationary");
   plot->footer(
       "Example:\n  lml converge spec.json --out results/flow && lml plot results/flow\n"
       "  lml converge spec.json --json | lml plot - --out flow.pdf");
@@ -382,24 +388,23 @@ int main(int argc, char** argv) {
         keys);
     command->callback([&] { run = [&]() -> int { lml::hand_over(o.common); }; });
   };
-  add_network_command(
-      "train", "train a small network on images",
-      ",\n--save-seconds N (between checkpoints; the same command resumes).\n"
-      "\n"
-      "The spec's keys:\n"
-      "  data           the images: a target's name, or an object with points\n"
-      "  network        a UNet2DModel's config.json: sample_size, in_channels, ..\n"
-      "  images         how many to learn from in all; batch of them at a time\n"
-      "  learning_rate, warm_up, ema, noise {mean, deviation}, sigma_data, log_every\n"
-      "\n"
-      "Example, a minute's try:\n"
-      "  lml train - --set images=2000 --out results/net <<'SPEC'\n"
-      "  {\"data\": \"fashion-mnist\", \"network\": {\"sample_size\": 28,\n"
-      "    \"in_channels\": 1, \"out_channels\": 1, \"block_out_channels\": [16, 32],\n"
-      "    \"layers_per_block\": 1, \"norm_num_groups\": 8,\n"
-      "    \"down_block_types\": [\"DownBlock2D\", \"DownBlock2D\"],\n"
-      "    \"up_block_types\": [\"UpBlock2D\", \"UpBlock2D\"]}}\n"
-      "  SPEC");
+  add_network_command("train", "train a small network on images",
+                      ",\n--save-seconds N (between checkpoints; the same command resumes).\n"
+                      "\n"
+                      "The spec's keys:\n"
+                      "  data           the images: a target's name, or an object with points\n"
+                      "  network        a UNet2DModel's config.json: sample_size, in_channels, ..\n"
+                      "  images         how many to learn from in all; batch of them at a time\n"
+                      "  learning_rate, warm_up, ema, noise {mean, deviation}, sigma_data, log_every\n"
+                      "\n"
+                      "Example, a minute's try:\n"
+                      "  lml train - --set images=2000 --out results/net <<'SPEC'\n"
+                      "  {\"data\": \"fashion-mnist\", \"network\": {\"sample_size\": 28,\n"
+                      "    \"in_channels\": 1, \"out_channels\": 1, \"block_out_channels\": [16, 32],\n"
+                      "    \"layers_per_block\": 1, \"norm_num_groups\": 8,\n"
+                      "    \"down_block_types\": [\"DownBlock2D\", \"DownBlock2D\"],\n"
+                      "    \"up_block_types\": [\"UpBlock2D\", \"UpBlock2D\"]}}\n"
+                      "  SPEC");
   add_network_command("hessian", "the curvature of a trained network, and cheap models of it",
                       ",\n--batch N (images at a time).\n"
                       "\n"

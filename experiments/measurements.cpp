@@ -191,15 +191,18 @@ std::vector<std::vector<std::string>> averages_of(const Experiment& e,
     }
     groups[place->second].push_back(std::move(own));
   }
+  std::size_t whole = 1;
+  for (const Varied& v : e.vary)
+    if (v.average) whole *= v.values.size();
   for (std::size_t g = 0; g < groups.size(); ++g) {
     const auto& group = groups[g];
-    if (group.size() == 1) {
+    if (g == 0 || (group.size() == 1 && whole == 1)) {  // the names of the columns, or nothing to average
       out[g].insert(out[g].end(), group[0].begin(), group[0].end());
       continue;
     }
     const double n = double(group.size());
     double mean = 0, squares = 0;
-    bool missing = false;
+    bool missing = group.size() != whole;  // a mean of those that have an answer is another quantity
     for (const auto& own : group) missing = missing || own[0].empty();
     for (const auto& own : group) mean += missing ? 0 : std::strtod(own[0].c_str(), nullptr) / n;
     for (const auto& own : group) squares += missing ? 0 : std::pow(std::strtod(own[0].c_str(), nullptr) - mean, 2);

@@ -359,8 +359,8 @@ class Session {
       failures.push_back({{"spec", p.job.spec}, {"error", p.error}, {"status", p.status}});
     }
     const bool complete = done == run.points.size();
-    // What was stopped, or what this machine lacks, says nothing against a whole result that is there.
-    const bool written = complete || broken > 0 || !is_complete_run(folder);
+    // What was stopped, refused or is missing on this machine says nothing against a whole result that is there.
+    const bool written = complete || !is_complete_run(folder);
     if (written) write_run(folder, e, run.points, {size_of(options_), common_.set, since(run.start)});
 
     for (const auto& [error, points] : errors)
@@ -469,7 +469,10 @@ int run_command(const Common& common, const RunOptions& options) {
       fmt::print(stderr, "{}\n", sizes);
       continue;
     }
-    if (seen.insert(e.name).second) experiments.push_back(std::move(e));
+    if (seen.insert(e.name).second)
+      experiments.push_back(std::move(e));
+    else if (find_experiment(name) != find_experiment(e.name))
+      throw UsageError("lml run: two files of the name " + e.name + ", whose results would lie in one folder");
   }
   for (const Experiment& e : experiments) require_folder((fs::path(kept.out) / e.name).string());
   require_folder((fs::path(kept.out) / "cache").string());

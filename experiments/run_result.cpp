@@ -98,7 +98,7 @@ void write_run(const fs::path& folder, const Experiment& e, const std::vector<Po
   const Json old = before.value("files", Json::object());
   for (const auto& [name, unused] : old.items()) {
     const fs::path file = fs::path(name).lexically_normal();
-    if (digests.contains(name) || file.is_absolute() || name.starts_with("..")) continue;
+    if (digests.contains(name) || file.empty() || file.is_absolute() || *file.begin() == "..") continue;
     ::unlink((folder / file).c_str());
     ::rmdir((folder / file).parent_path().c_str());  // only where it is empty
   }

@@ -1,10 +1,10 @@
 """What there is to report: results of claims, results of experiments, and what of both cannot be shown, with why."""
-import hashlib
 import os
 import subprocess
 import sys
 
 from files import ResultError, bytes_of, document, one_line
+from measurements import read_run
 from report.paper import ROOT, Paper
 
 RECORD = os.path.join(ROOT, "experiments", "results", "claims.json")
@@ -61,7 +61,8 @@ def _joined(words, result):
 def of_results(folder, version):
     """Everything under `folder`; where a claim did not run there, what the repository has of it."""
     kept, check = of_repository().claims, os.path.join(folder, "check")
-    fresh = of_check(check).claims if os.path.exists(os.path.join(check, "result.json")) else []
+    fresh, note = of_check(check).claims if os.path.exists(os.path.join(check, "result.json")) else [], own_target(check)
+    fresh = [] if note else fresh
     ran = {c["id"] for c in fresh if c["verdict"] != "not_run"}
     old = [c for c in kept if c["id"] not in ran]
     claims = [c for c in fresh if c["id"] in ran or c["id"] not in {o["id"] for o in old}] + old
@@ -69,8 +70,18 @@ def of_results(folder, version):
     out = Material(sorted(claims, key=lambda c: paper.place(c["id"])))
     if not out.claims:
         raise ResultError(check, "", "has no result.json: run  lml check  first")
+    out.notes.extend([note] if note else [])
     _experiments(out, folder, version)
     return out
+
+
+def own_target(check):
+    """Why the results of a check are no answer about the paper; nothing where they are."""
+    file = os.path.join(check, "manifest.json")
+    words = document(bytes_of(file), file).get("arguments", []) if os.path.exists(file) else []
+    if any(str(w).split("=")[0] == "--target" for w in words):
+        return check + ": is about a target of one's own (--target), not about the paper's claims"
+    return None
 
 
 def _experiments(out, folder, version):
@@ -95,10 +106,9 @@ def _experiment(run, manifest, version):
         raise ResultError(run, "", "is not complete: go on with  lml run " + manifest["experiment"])
     if version and _numbers(manifest["version"]) > _numbers(version):
         raise ResultError(run, "", "was made by lml %s, newer than this %s" % (manifest["version"], version))
-    for name, digest in manifest["files"].items():
-        data = bytes_of(os.path.join(run, os.path.basename(name)))
-        if isinstance(digest, str) and len(digest) == 64 and hashlib.sha256(data).hexdigest() != digest:
-            raise ResultError(os.path.join(run, name), "", "was altered since lml wrote it")
+    if not all(isinstance(c, str) for c in manifest["claims"]):
+        raise ResultError(file, "/claims", "must be names")
+    read_run(run)
     return dict(manifest, folder=run, image=_figure(run))
 
 

@@ -245,7 +245,22 @@ TEST_F(RunCommand, AWholeResultOutlivesARunThatLacksSomething) {
   EXPECT_EQ(csv(), before);
   trick("exit 1\n");
   EXPECT_EQ(run(), 2);
-  EXPECT_NE(csv(), before);
+  EXPECT_EQ(csv(), before);
+}
+
+TEST_F(RunCommand, FilesOutsideTheFolderAreNotRemovedWhateverAManifestSays) {
+  run();
+  const fs::path victim = result().parent_path() / "victim";
+  std::ofstream(victim) << "mine";
+  std::ifstream in(result() / "manifest.json");
+  std::string text{std::istreambuf_iterator<char>(in), {}};
+  const std::string files = "\"files\": {";
+  text.insert(text.find(files) + files.size(), "\"000/../../victim\": \"0\",");
+  std::ofstream(result() / "manifest.json") << text;
+  options_.fresh = true;
+  run();
+  EXPECT_TRUE(fs::exists(victim));
+  EXPECT_EQ(manifest()["complete"], true);
 }
 
 TEST_F(RunCommand, AKilledRunGoesOnWhereItWas) {

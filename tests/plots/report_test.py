@@ -197,7 +197,8 @@ class Results(Folder):
             digest = hashlib.sha256(f.read()).hexdigest()
         self.write(name + "/manifest.json", dict({
             "command": "run", "experiment": name, "title": "A title", "question": "Why?", "claims": ["prop3-exact"],
-            "version": "0.0.1", "complete": True, "files": {"measurements.csv": digest}}, **changes))
+            "figure": "lines", "size": "quick", "jobs": [], "version": "0.0.1", "complete": True,
+            "files": {"measurements.csv": digest}}, **changes))
         self.write(name + "/figure.svg", """<svg xmlns="http://www.w3.org/2000/svg" width="72pt" height="36pt">
             <style>*{fill:#fff;font-family:'A'}</style><text>50% &lt; 1 &amp; more</text></svg>""")
         with open(self.path(name, "figure.png"), "wb") as f:
@@ -216,6 +217,7 @@ class Results(Folder):
     def test_what_is_incomplete_altered_or_newer_is_named_and_not_shown(self):
         for changes, says in (({"complete": False}, "is not complete"), ({"version": "99.0.0"}, "newer than"),
                               ({"files": {"measurements.csv": "0" * 64}}, "was altered"), ({"claims": 3}, "/claims"),
+                              ({"claims": ["a", 1]}, "/claims"), ({"files": {"measurements.csv": "x"}}, "was altered"),
                               ({"files": {"gone.csv": "0" * 64}}, "gone.csv")):
             with self.subTest(says=says):
                 self.run_folder(**changes)
@@ -223,6 +225,24 @@ class Results(Folder):
                 self.assertEqual(([], 1), (found.experiments, len(found.notes)))
                 self.assertIn(says, found.notes[0])
                 self.assertIn(words.esc(found.notes[0]), page.text(found))
+
+    def test_files_of_jobs_belong_to_a_run(self):
+        self.write("mine/000/result.json", {})
+        with open(self.path("mine/000", "result.json"), "rb") as f:
+            digest = hashlib.sha256(f.read()).hexdigest()
+        self.run_folder()
+        with open(self.path("mine", "manifest.json")) as f:
+            files = json.load(f)["files"]
+        self.run_folder(files={**files, "000/result.json": digest})
+        found = material.of_results(self.folder, "1.0")
+        self.assertEqual((1, []), (len(found.experiments), found.notes))
+
+    def test_a_check_of_ones_own_target_is_no_answer_about_the_paper(self):
+        self.write("check/result.json", {"claims": [claim(value=0.0123)]})
+        self.write("check/manifest.json", {"arguments": ["check", "--target", "ring8"]})
+        found = material.of_results(self.folder, "1.0")
+        self.assertIn("a target of one's own", found.notes[0])
+        self.assertNotEqual(found.by_id["prop3-exact"]["value"], 0.0123)
 
     def test_this_machines_results_come_before_those_kept(self):
         self.write("check/result.json", {"claims": [claim(value=0.0123), claim(id="prop3-scaled", verdict="not_run", why="w")]})

@@ -84,6 +84,9 @@ void read_entries(const Document& document, const Object& spec, const std::vecto
           if (!lml.is_object()) throw SpecError(document.name, place, "must be an object");
           if (plain.value("form", Json()) == "noise") {
             if (!plain.contains("like")) throw SpecError(document.name, place + "/like", "is missing (a correction)");
+            for (const auto& [key, unused] : plain.items())
+              if (key != "form" && key != "like")
+                throw SpecError(document.name, place + "/" + key, "unknown key: noise has form and like");
             plain = plain["like"];
           }
           if (const auto precision = plain.find("precision"); precision != plain.end()) {
