@@ -35,11 +35,13 @@ def draw(result):
     strips += [_strip(result, groups[first][key].get("image")) if key in groups[first] else None for key in rows]
     shown = next((s for s in strips if s is not None), None)
     spec = result.spec or {}
+    lost = sum(isinstance(run, dict) and run.get("error") == "inf" for run in result.document["runs"])
     caption = style.provenance(result, [
         "images: %s; error: distance to the finest solution of the same noise, root mean square over pixels, mean of %d "
-        "images, over that of the plain sampler; bars: standard error of the paired difference; beside them the images "
+        "images, over that of the plain sampler; bars: standard error of the ratio; beside them the images "
         "that end nearer; the finest solution's own error is below %s" % (
-            _group(first), samples, style.error_sign(reference))], leave_out=("samplers", "steps", "lml"))
+            _group(first), samples, style.error_sign(reference))] + (
+        ["runs that ended in no finite number and are not shown: %d" % lost] if lost else []), leave_out=("samplers", "steps", "lml"))
     width = STRIP + LABEL + CHART + 3 * GAP
     height = STRIP * shown.shape[0] / shown.shape[1] if shown is not None else 0.4
     height = min(height, 0.6)
@@ -129,6 +131,8 @@ def _read(result):
         at = "/runs/%d" % i
         if not isinstance(run, dict) or not isinstance(run.get("label"), str):
             raise result.error(at + "/label", "is missing or no string")
+        if run.get("error") == "inf":  # its numbers ended; the caption counts such runs
+            continue
 
         def number(holder, key, place):
             value = holder.get(key) if isinstance(holder, dict) else None
@@ -152,7 +156,10 @@ def _read(result):
                 raise result.error(at + "/against_base/ratio", "must be > 0")
             if not error > 0:
                 raise result.error(at + "/error", "must be > 0")
-            out["ratio_error"] = number(against, "standard_error", "/against_base") * out["ratio"] / error
+            if "ratio_standard_error" in against:
+                out["ratio_error"] = number(against, "ratio_standard_error", "/against_base")
+            else:  # written before it was
+                out["ratio_error"] = number(against, "standard_error", "/against_base") * out["ratio"] / error
             out["wins"] = int(number(against, "wins", "/against_base"))
         groups.setdefault((run["label"], nfe), {})[key] = out
         if key not in rows:

@@ -165,9 +165,9 @@ double median(Vec v) {
   return (v[(v.size() - 1) / 2] + v[v.size() / 2]) / 2;
 }
 
-/// A run with a number that is not finite has no end points.
+/// A run with a number that is not finite has no end points, and so no other figures.
 Json run_that_diverged(const Entry& e, const std::string& why) {
-  return {
+  Json out{
       {"sampler", e.sampler},
       {"label", label(e.sampler)},
       {"lml", e.lml},
@@ -175,6 +175,10 @@ Json run_that_diverged(const Entry& e, const std::string& why) {
       {"steps", e.steps},
       {"error", "inf"},
       {"why", why}};
+  for (const char* name : {"nfe", "standard_error", "median", "reference_error", "relative_change", "outside_range",
+                           "contrast", "network_seconds", "solver_seconds"})
+    out[name] = nullptr;
+  return out;
 }
 
 Json run_of(const Entry& e, const Outcome& outcome, const References::Solution& reference, const Vec* base,
