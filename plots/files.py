@@ -1,7 +1,9 @@
 """JSON files of `lml`, read strictly, and files written all or none. Standard library only."""
 import json
 import os
+import sys
 import tempfile
+import traceback
 
 
 class ResultError(Exception):
@@ -69,3 +71,20 @@ def write(files):
     finally:
         for beside, _ in pending:
             os.unlink(beside)
+
+
+def with_statuses_of_lml(main):
+    """Runs a program: what is wrong ends with status 2. An uncaught exception would end with 1, which in lml says that a
+    verdict differs."""
+    try:
+        main()
+    except SystemExit as e:
+        if not isinstance(e.code, str):
+            raise
+        message = e.code
+    except Exception:
+        message = traceback.format_exc()
+    else:
+        return
+    print(message, file=sys.stderr)
+    sys.exit(2)

@@ -7,7 +7,6 @@ import importlib.util
 import io
 import os
 import sys
-import traceback
 
 SUFFIXES = (".svg", ".pdf", ".png")
 ANIMATED = ".gif"
@@ -139,18 +138,7 @@ def main():
         sys.exit(str(e))
 
 
-# An uncaught exception would end with status 1, which in lml says that a verdict differs.
-def bad_input(message):
-    print(message, file=sys.stderr)
-    sys.exit(2)
-
-
 if __name__ == "__main__":
-    try:
-        main()
-    except SystemExit as e:
-        if isinstance(e.code, str):
-            bad_input(e.code)
-        raise
-    except Exception:
-        bad_input(traceback.format_exc())
+    from files import with_statuses_of_lml
+
+    with_statuses_of_lml(main)

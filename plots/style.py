@@ -92,3 +92,12 @@ def grid(width, height, caption, rows, columns, count, left=0.56, right=0.1, top
     figure.text(0.08 / width, 0.06 / whole, "\n".join(lines), fontsize=CAPTION_POINTS, color="#404040",
                 va="bottom", linespacing=1.25, parse_math=False, gid="caption")
     return figure, axes
+
+
+def label_plane(axes, i, columns, panels):
+    """x_1 and x_2 of panel i of a grid over the plane, at its left and lower edges only."""
+    axes.tick_params(labelleft=i % columns == 0, labelbottom=i + columns >= panels)
+    if i % columns == 0:
+        axes.set_ylabel("$x_2$ (dimensionless)")
+    if i + columns >= panels:
+        axes.set_xlabel("$x_1$ (dimensionless)")

@@ -89,9 +89,5 @@ def _canvas(run, panels, finest, animated=False):
     for i, (axes, (title, _)) in enumerate(zip(grid, panels)):
         axes.set(xlim=limits, ylim=limits)
         axes.set_title(title, fontsize=6.5, pad=3)
-        axes.tick_params(labelleft=i % columns == 0, labelbottom=i + columns >= len(panels))
-        if i % columns == 0:
-            axes.set_ylabel("$x_2$ (dimensionless)")
-        if i + columns >= len(panels):
-            axes.set_xlabel("$x_1$ (dimensionless)")
+        style.label_plane(axes, i, columns, len(panels))
     return figure, grid

@@ -45,11 +45,7 @@ def draw(run):
         axes.set_title(title, fontsize=6.5, pad=3)
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_locator(MaxNLocator(4))
-        axes.tick_params(labelleft=i % columns == 0, labelbottom=i + columns >= len(panels))
-        if i % columns == 0:
-            axes.set_ylabel("$x_2$ (dimensionless)")
-        if i + columns >= len(panels):
-            axes.set_xlabel("$x_1$ (dimensionless)")
+        style.label_plane(axes, i, columns, len(panels))
     figure.canvas.draw()  # settles where the equal scale puts the panels
     top, bottom = grid[0].get_position().y1, grid[-1].get_position().y0
     bar = figure.colorbar(image, cax=figure.add_axes([1 - 0.62 / style.TWO_COLUMNS, bottom, 0.1 / style.TWO_COLUMNS,

@@ -5,7 +5,6 @@
 import argparse
 import os
 import sys
-import traceback
 
 sys.dont_write_bytecode = True
 sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -52,18 +51,7 @@ def main():
         sys.exit(str(e))
 
 
-# An uncaught exception would end with status 1, which in lml says that a verdict differs.
-def bad_input(message):
-    print(message, file=sys.stderr)
-    sys.exit(2)
-
-
 if __name__ == "__main__":
-    try:
-        main()
-    except SystemExit as e:
-        if isinstance(e.code, str):
-            bad_input(e.code)
-        raise
-    except Exception:
-        bad_input(traceback.format_exc())
+    from files import with_statuses_of_lml
+
+    with_statuses_of_lml(main)
