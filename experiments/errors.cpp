@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdio>
+#include <new>
 
 namespace lml {
 namespace {
@@ -22,6 +24,20 @@ std::size_t sequence(std::string_view s) {
 }
 
 }  // namespace
+
+int status_of_what_ended() {
+  try {
+    throw;
+  } catch (const NotHere& e) {
+    std::fprintf(stderr, "%s\n", e.what());
+    return 3;
+  } catch (const std::bad_alloc&) {
+    std::fputs("lml: this does not fit into memory\n", stderr);
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "%s\n", e.what());
+  }
+  return 2;
+}
 
 std::string one_line(std::string_view text) {
   constexpr std::size_t longest = 1000;

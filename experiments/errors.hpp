@@ -25,6 +25,9 @@ class NotHere : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// Says on standard error what the exception being handled says, and gives its status. Called in a handler only.
+int status_of_what_ended();
+
 /// Control characters and broken UTF-8 as `?`, and cut where too long to read: what came from a file stays one line.
 std::string one_line(std::string_view text);
 

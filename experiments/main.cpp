@@ -7,7 +7,6 @@
 #include <cstdio>
 #include <functional>
 #include <memory>
-#include <new>
 #include <string>
 
 #include "experiments/bench_dynamics.hpp"
@@ -451,14 +450,7 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& e) {
     std::fprintf(stderr, "lml: %s\n", lml::one_line(e.what()).c_str());
     return 2;
-  } catch (const lml::NotHere& e) {
-    std::fprintf(stderr, "%s\n", e.what());
-    return 3;
-  } catch (const std::bad_alloc&) {
-    std::fputs("lml: this does not fit into memory\n", stderr);
-    return 2;
-  } catch (const std::exception& e) {
-    std::fprintf(stderr, "%s\n", e.what());
-    return 2;
+  } catch (...) {
+    return lml::status_of_what_ended();
   }
 }

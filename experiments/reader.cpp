@@ -179,4 +179,9 @@ Reader Object::at(std::string_view key) const {
   self_.fail_below(child("", key), "is missing");
 }
 
+bool Object::flag(std::string_view key, bool otherwise) const {
+  const auto v = find(key);
+  return v ? v->boolean() : otherwise;
+}
+
 }  // namespace lml

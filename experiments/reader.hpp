@@ -72,6 +72,8 @@ class Object {
   std::optional<Reader> find(std::string_view key) const;
   /// Refuses a missing key by the pointer it would have.
   Reader at(std::string_view key) const;
+  /// Its value where it is said.
+  bool flag(std::string_view key, bool otherwise = false) const;
 
  private:
   friend class Reader;

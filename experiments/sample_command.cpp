@@ -35,11 +35,6 @@ struct Query {
   }
 };
 
-bool flag(const Object& spec, std::string_view key) {
-  const auto v = spec.find(key);
-  return v && v->boolean();
-}
-
 Query read_query(const Common& common, const Document& document) {
   const Object spec = Reader(document).object(
       {"target", "model", "network", "schedule", "sampler", "lml", "samples", "start", "trajectory", "inline"});
@@ -48,7 +43,7 @@ Query read_query(const Common& common, const Document& document) {
   }
   if (common.device == "cuda") throw NotHere("lml: analytic targets run on the CPU; a model runs on a GPU");
   if (const auto network = spec.find("network")) network->fail("belongs to a model; there is none");
-  Query out{{}, read_target(spec.at("target")), {}, 0, flag(spec, "trajectory"), flag(spec, "inline")};
+  Query out{{}, read_target(spec.at("target")), {}, 0, spec.flag("trajectory"), spec.flag("inline")};
   out.choice = read_sampler(spec);
   const auto start = spec.find("start"), samples = spec.find("samples");
   if (start && samples) samples->fail("samples or start, never both");

@@ -34,8 +34,7 @@ class Options {
   }
 
   bool flag(std::string_view key, bool otherwise) const {
-    const auto v = o_.find(key);
-    return v ? v->boolean() : otherwise;
+    return o_.flag(key, otherwise);
   }
   long long integer(std::string_view key, long long lowest, long long highest, long long otherwise) const {
     const auto v = o_.find(key);

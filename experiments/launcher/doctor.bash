@@ -63,7 +63,7 @@ look_at_build() {
     note missing "build folder" "cannot write to $parent: name another with LML_BUILD"
     unfit+=("a build folder: LML_BUILD=/path/to/folder")
   elif [[ $current == yes ]]; then note ok program "built in ${build#"$root"/}"
-  elif [[ ! -x $program ]]; then note ok program "not built: the first call does that (5 to 10 minutes on 2 cores)"
+  elif [[ ! -x $program ]]; then note ok program "not built yet: the first call builds it (5 to 10 minutes on 2 cores)"
   else note ok program "older than its sources or from elsewhere: the next call builds"; fi
   free_kb=$(df -Pk "$parent" 2>/dev/null | { read -r _; read -r _ _ _ value _; printf '%s' "${value:-0}"; }) || free_kb=0
   free=$((free_kb / 1024))
@@ -192,11 +192,10 @@ doctor() {
     done
     printf '\n'
     if [[ $ready == yes ]]; then printf './lml check can run now.\n'; else
-      printf './lml check cannot run yet.\n'
-      ((${#unfit[@]} == 0)) || printf 'It needs %s\n' "${unfit[@]}"
+      ((${#unfit[@]} == 0)) || printf './lml check cannot run yet. It needs %s\n' "${unfit[@]}"
       if [[ -n $fix ]]; then
-        if ((EUID == 0)); then printf './lml check installs what is missing itself; or run\n\n%s\n' "$fix"
-        else printf 'This brings what is missing:\n\n%s\n' "$fix"; fi
+        if ((EUID == 0)); then printf 'Next: ./lml check. It installs what is missing itself; by hand:\n\n%s\n' "$fix"
+        else printf 'This brings what is missing; then ./lml check:\n\n%s\n' "$fix"; fi
       fi
     fi
   fi

@@ -66,6 +66,7 @@ PretrainedModel read_model(const Object& spec, at::ScalarType type, const std::s
 Cascade read_cascade(const Object& spec, at::ScalarType type, const std::string& device) {
   const auto network = spec.find("network");
   if (!network || network->is_string()) return {read_model(spec, type, device), {}};
+  if (!network->value().is_array()) network->fail("must be the name of a network, or a list of them");
   std::vector<ModelChoice> choices;
   for (const Reader& name : network->items()) {
     choices.push_back(choice_of(spec, type, device));

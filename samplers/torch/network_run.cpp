@@ -63,7 +63,7 @@ void within_memory(const PretrainedModel& model, const Node& at, Index batch, co
   Index n = batch / 2;
   while (n > 0 && !fits([&] { evaluation(n); })) n /= 2;
   throw UsageError("lml: a batch of " + std::to_string(batch) + " images does not fit into memory; " +
-                   (n > 0 ? "--batch " + std::to_string(n) + " does" : "neither does a single one"));
+                   (n > 0 ? "try --batch " + std::to_string(n) : "neither does a single one"));
 }
 
 BatchState begin_batch(const PretrainedModel& model, const PointsRef& start, const BatchPlan& plan) {

@@ -5,6 +5,7 @@ import json
 import math
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import time
 import unittest
 
 LML = None
+MODEL = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../samplers/torch/models/fashion28")
 LINEAR = {"name": "linear", "beta_start": 1e-4, "beta_end": 0.02}
 
 
@@ -128,6 +130,22 @@ class Commands(unittest.TestCase):
         said = self.lml("compare", *words, "--out", self.path("out"), status=2).stderr
         self.assertIn("run0.safetensors: /: is no run of a comparison", said)
 
+    def test_a_comparison_that_cannot_keep_its_runs_does_not_begin(self):
+        os.mkdir(self.path("out"))
+        open(self.path("out/unfinished"), "w").close()
+        words = sets({"model": "fashion28", "schedule": LINEAR, "samples": 2, "steps": [2], "samplers": [{"name": "ddim"}]})
+        said = self.lml("compare", *words, "--out", self.path("out"), status=2).stderr
+        self.assertRegex(said.splitlines()[-1], "out/unfinished is no folder$")
+
+    def test_a_network_that_gives_no_numbers_is_told_with_step_and_image(self):
+        shutil.copytree(MODEL, self.path("net"))
+        weights, = (f for f in os.listdir(self.path("net/unet")) if f.endswith(".safetensors"))
+        with open(self.path("net/unet/" + weights), "r+b") as f:
+            f.seek(-2, os.SEEK_END)
+            f.write(b"\xc0\x7f")  # nan, in float32 and bfloat16
+        said = self.compare(status=2, model=self.path("net"))
+        self.assertRegex(said.splitlines()[-1], "^--set: /reference: .*step.*image|^--set: /reference: .*image.*step")
+
     def test_a_run_that_diverges_is_an_answer(self):
         # In float32, lambda' far below the rounding of ||eps||^2 is 0/0.
         plain, broken, other = self.compare(lml=[
@@ -143,7 +161,7 @@ class Commands(unittest.TestCase):
         done = subprocess.run([LML, "sample", *words, "--batch", "1000", "--threads", "1", "--out", self.path("out")],
                               capture_output=True, text=True, preexec_fn=limit)
         self.assertEqual(done.returncode, 2)
-        self.assertRegex(done.stderr, "a batch of 1000 images does not fit into memory; --batch [1-9][0-9]* does")
+        self.assertRegex(done.stderr, "a batch of 1000 images does not fit into memory; try --batch [1-9][0-9]*")
 
     def test_a_form_that_a_sampler_has_not_is_left_out(self):
         runs = self.compare(samplers=[{"name": "pndm"}, {"name": "unipc"}],
@@ -159,6 +177,7 @@ class Commands(unittest.TestCase):
                             ({"samplers": [{"name": "ddim", "prediction_type": "sample"}]}, "/samplers/0/prediction_type: "),
                             ({"lml": [{"form": "noise", "like": {"form": "increment", "kappa": 1, "lambda": 1}}]},
                              "/lml/0/like/form: "),
+                            ({"network": 3}, "/network: must be "),
                             ({"reference": {"sampler": 5}}, "/reference/sampler: "),
                             ({"reference": {"steps": 7}}, "/reference/steps: "),
                             ({"grid": {"from": 999, "to": 5}}, "/grid/to: ")):

@@ -145,7 +145,11 @@ class References {
       if (std::abs(end.sigma - to.sigma) > 1e-9 * (1 + to.sigma))
         throw SpecError(document_.name, "/reference",
                         "ends at sigma " + digits(end.sigma) + " where " + e.pointer + " ends at " + digits(to.sigma));
-      return runner_.run(choice, at::kDouble, std::nullopt).images;
+      try {
+        return runner_.run(choice, at::kDouble, std::nullopt).images;
+      } catch (const NotFinite& error) {
+        throw SpecError(document_.name, "/reference", error.what());
+      }
     };
     found->second.picture = "reference" + std::to_string(solutions_.size() - 1) + ".png";
     found->second.end = solve(q_.reference_steps);

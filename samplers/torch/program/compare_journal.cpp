@@ -4,6 +4,7 @@
 
 #include "dynamics/checkpoint.hpp"
 #include "experiments/errors.hpp"
+#include "experiments/output.hpp"
 #include "samplers/torch/weights.hpp"
 
 namespace lml {
@@ -11,7 +12,9 @@ namespace lml {
 namespace fs = std::filesystem;
 
 CompareJournal::CompareJournal(const std::string& out, const std::string& identity)
-    : folder_(out.empty() ? fs::path() : fs::path(out) / "unfinished"), digest_(std::int64_t(digest(identity))) {}
+    : folder_(out.empty() ? fs::path() : fs::path(out) / "unfinished"), digest_(std::int64_t(digest(identity))) {
+  if (!folder_.empty()) require_folder(folder_.string());
+}
 
 fs::path CompareJournal::file(std::size_t number) const {
   return folder_ / ("run" + std::to_string(number) + ".safetensors");

@@ -3,7 +3,6 @@
 #include <c10/core/GradMode.h>
 
 #include <cstdio>
-#include <new>
 
 #include "experiments/errors.hpp"
 #include "experiments/output.hpp"
@@ -76,17 +75,10 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& e) {
     std::fprintf(stderr, "lml: %s\n", lml::one_line(e.what()).c_str());
     return 2;
-  } catch (const lml::NotHere& e) {
-    std::fprintf(stderr, "%s\n", e.what());
-    return 3;
-  } catch (const std::bad_alloc&) {
-    std::fputs("lml: this does not fit into memory\n", stderr);
-    return 2;
   } catch (const c10::Error& e) {
     std::fprintf(stderr, "lml: LibTorch: %s\n", lml::one_line(e.what_without_backtrace()).c_str());
     return 2;
-  } catch (const std::exception& e) {
-    std::fprintf(stderr, "%s\n", e.what());
-    return 2;
+  } catch (...) {
+    return lml::status_of_what_ended();
   }
 }

@@ -51,11 +51,6 @@ double save_seconds() {
   return text ? std::atof(text) : 30;
 }
 
-bool flag(const Object& spec, std::string_view key) {
-  const auto v = spec.find(key);
-  return v && v->boolean();
-}
-
 Query read_query(const TorchOptions& options, const Document& document) {
   const Object spec = Reader(document).object(keys);
   Query q;
@@ -68,9 +63,9 @@ Query read_query(const TorchOptions& options, const Document& document) {
   const char* not_here = "needs the exact law; a network does not have it";
   if (q.choice.sampler.chain) full.at("sampler").fail("dlg " + std::string(not_here));
   if (q.choice.sampler.fisher) full.at("lml").fail_below("/form", std::string("exact_fisher ") + not_here);
-  q.trajectory = flag(spec, "trajectory");
+  q.trajectory = spec.flag("trajectory");
   if (q.trajectory && !q.stages.empty()) spec.at("trajectory").fail("is of one network; `network` lists several");
-  q.in_document = flag(spec, "inline");
+  q.in_document = spec.flag("inline");
   if (const auto v = spec.find("solver_precision"))
     q.solver = v->one_of({"float64", "float32"}) == "float64" ? at::kDouble : at::kFloat;
   if (const auto v = spec.find("output")) {
