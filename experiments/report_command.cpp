@@ -9,8 +9,7 @@
 namespace lml {
 
 void report_command(const ReportOptions& options) {
-  std::vector<const char*> argv{"python3",   LML_SOURCE_DIR "/plots/report", "--version", LML_VERSION,
-                                "--results", options.results.c_str()};
+  std::vector<const char*> argv{"python3", LML_SOURCE_DIR "/plots/report", "--results", options.results.c_str()};
   if (!options.out.empty()) argv.insert(argv.end(), {"--out", options.out.c_str()});
   if (!options.findings.empty()) argv.insert(argv.end(), {"--findings", options.findings.c_str()});
   if (!options.record.empty()) argv.insert(argv.end(), {"--record", options.record.c_str()});
@@ -21,8 +20,8 @@ void report_command(const ReportOptions& options) {
 }
 
 std::vector<std::string> report_of_check(const std::string& folder, const std::string& target) {
-  std::vector<std::string> argv{"python3", LML_SOURCE_DIR "/plots/report"};
-  argv.insert(argv.end(), {"--version", LML_VERSION, "--check", folder, "--out", folder + "/report.html"});
+  std::vector<std::string> argv{"python3", LML_SOURCE_DIR "/plots/report", "--check", folder,
+                                "--out",   folder + "/report.html"};
   if (!target.empty()) argv.push_back("--target=" + target);
   return argv;
 }

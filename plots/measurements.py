@@ -115,12 +115,14 @@ def read_run(folder):
     path = os.path.join(folder, "manifest.json")
     manifest = document(bytes_of(path), path)
     for key, kind in (("experiment", str), ("title", str), ("figure", str), ("size", str), ("version", str),
-                      ("jobs", list), ("files", dict)):
+                      ("claims", list), ("jobs", list), ("files", dict)):
         if not isinstance(manifest.get(key), kind):
             raise ResultError(path, "/" + key, "is missing or of the wrong kind")
     if _newer(manifest["version"]):
         raise ResultError(path, "/version", "is %s, newer than this program (%d.%d.%d), which may misread it" % (
             manifest["version"], *VERSION))
+    if not all(isinstance(c, str) for c in manifest["claims"]):
+        raise ResultError(path, "/claims", "must be names")
     if manifest.get("complete") is not True:
         raise ResultError(folder, "", "is incomplete: the same `lml run %s` goes on with it" % manifest["experiment"])
     contents = {}

@@ -15,8 +15,7 @@ def main():
     parser.add_argument("--results", metavar="DIR", default="results")
     for name in ("check", "out", "findings", "record"):
         parser.add_argument("--" + name, metavar="FILE")
-    for name in ("version", "target"):
-        parser.add_argument("--" + name, default="")
+    parser.add_argument("--target", default="")
     options = parser.parse_args()
     try:
         import tomllib  # noqa: F401
@@ -35,7 +34,7 @@ def main():
             target, text = options.record, recorded.text(options.record, material.of_check(options.results + "/check"))
         else:
             found = (material.of_check(options.check, options.target) if options.check
-                     else material.of_results(options.results, options.version))
+                     else material.of_results(options.results))
             target, text = options.out or os.path.join(options.results, "report.html"), page.text(found)
             for note in found.notes:
                 print("not shown: " + one_line(note), file=sys.stderr)

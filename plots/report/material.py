@@ -21,6 +21,10 @@ class Material:
     def figures_of(self, claim_id):
         return [e for e in self.experiments if claim_id in e["claims"]]
 
+    def other_experiments(self):
+        """Those that belong to no claim here."""
+        return [e for e in self.experiments if not any(c in self.by_id for c in e["claims"])]
+
 
 def of_check(folder, target=""):
     """One run of `lml check`."""
@@ -58,7 +62,7 @@ def _joined(words, result):
     return out
 
 
-def of_results(folder, version):
+def of_results(folder):
     """Everything under `folder`; where a claim did not run there, what the repository has of it."""
     kept, check = of_repository().claims, os.path.join(folder, "check")
     fresh, note = of_check(check).claims if os.path.exists(os.path.join(check, "result.json")) else [], own_target(check)
@@ -71,7 +75,7 @@ def of_results(folder, version):
     if not out.claims:
         raise ResultError(check, "", "has no result.json: run  lml check  first")
     out.notes.extend([note] if note else [])
-    _experiments(out, folder, version)
+    _experiments(out, folder)
     return out
 
 
@@ -84,36 +88,18 @@ def own_target(check):
     return None
 
 
-def _experiments(out, folder, version):
+def _experiments(out, folder):
     for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
-        run = os.path.join(folder, name)
-        if not os.path.exists(os.path.join(run, "manifest.json")):
-            continue
+        run, file = os.path.join(folder, name), os.path.join(folder, name, "manifest.json")
         try:
-            manifest = document(bytes_of(os.path.join(run, "manifest.json")), os.path.join(run, "manifest.json"))
-            if manifest.get("command") == "run":
-                out.experiments.append(_experiment(run, manifest, version))
+            if os.path.exists(file) and document(bytes_of(file), file).get("command") == "run":
+                out.experiments.append(_experiment(read_run(run)))
         except ResultError as e:
             out.notes.append(str(e))
 
 
-def _experiment(run, manifest, version):
-    file = os.path.join(run, "manifest.json")
-    for key, kind in (("experiment", str), ("title", str), ("claims", list), ("version", str), ("files", dict)):
-        if not isinstance(manifest.get(key), kind):
-            raise ResultError(file, "/" + key, "is missing or of the wrong kind")
-    if manifest.get("complete") is not True:
-        raise ResultError(run, "", "is not complete: go on with  lml run " + manifest["experiment"])
-    if version and _numbers(manifest["version"]) > _numbers(version):
-        raise ResultError(run, "", "was made by lml %s, newer than this %s" % (manifest["version"], version))
-    if not all(isinstance(c, str) for c in manifest["claims"]):
-        raise ResultError(file, "/claims", "must be names")
-    read_run(run)
-    return dict(manifest, folder=run, image=_figure(run))
-
-
-def _numbers(version):
-    return [int(n) for n in version.split(".") if n.isdigit()]
+def _experiment(run):
+    return dict(run.manifest, numbers=run.file, rows=len(run.rows), image=_figure(run.folder))
 
 
 def _figure(run):

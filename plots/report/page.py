@@ -1,7 +1,7 @@
-"""The page: answer, interactive part, table of verdicts, a section a claim. One file, no network."""
+"""The page: answer, interactive part, table of verdicts, a section a claim, experiments about none. One file, no network."""
 import os
 
-from report import answer, mixture, section, verdicts
+from report import answer, figures, mixture, section, verdicts
 from report.words import esc, prose
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -34,6 +34,8 @@ def _navigation(material):
     present = sorted({material.paper.place(c["id"])[0] for c in material.claims})
     links = ['<a href="#try">Try it</a>', '<a href="#verdicts">All verdicts</a>'] + [
         '<a href="#part-%d">%s</a>' % (i, prose(material.paper.parts[i]["title"].split(":")[0].split(" (")[0])) for i in present]
+    if material.other_experiments():
+        links.append('<a href="#others">Other experiments</a>')
     return '<nav aria-label="On this page">%s</nav>' % " ".join(links)
 
 
@@ -43,5 +45,6 @@ def text(material):
     return "".join([
         HEAD % (title, source("style.css"), title, answer.section(material), _navigation(material)),
         mixture.section(), verdicts.section(material), _parts(material),
+        figures.others(material),
         '<section id="not-shown"><h2>Not shown</h2><ul>%s</ul></section>' % notes if notes else "",
         "</main><script>%s</script></body></html>\n" % "\n".join(source(s) for s in ("table.js",) + mixture.SCRIPTS)])

@@ -100,6 +100,6 @@ def section(material, claim):
             "took " + seconds(claim["seconds"]) if "seconds" in claim else "a result kept in the repository, not run here")
     pairs.append(("Again", took))
     out.append("<dl>%s</dl>" % "".join("<div><dt>%s</dt><dd>%s</dd></div>" % (name, _linked(material, text)) for name, text in pairs))
-    out += [figures.figure(material, e, claim["id"]) for e in material.figures_of(claim["id"])]
+    out += [figures.of_claim(material, e, claim["id"]) for e in material.figures_of(claim["id"])]
     out += [table(t) for t in claim.get("tables", ())]
     return "".join(out) + "</section>"

@@ -206,7 +206,7 @@ class Results(Folder):
 
     def test_a_run_stands_in_its_claims_section_once(self):
         self.run_folder()
-        text = page.text(material.of_results(self.folder, "1.0"))
+        text = page.text(material.of_results(self.folder))
         section = text[text.index('<section id="prop3-exact"'):]
         self.assertIn('width="96" height="48" alt="A title"', section[:section.index("</section>")])
         self.assertEqual(text.count('<img src="data:image'), 1)
@@ -214,14 +214,30 @@ class Results(Folder):
         drawing = ElementTree.fromstring(urllib.parse.unquote(image))
         self.assertEqual([e.text for e in drawing], ["*{fill:#fff;font-family:'A'}", "50% < 1 & more"])
 
+    def test_a_run_about_no_claim_has_a_place_after_the_claims(self):
+        for claims in ([], ["unheard-of"]):
+            with self.subTest(claims=claims):
+                self.run_folder(claims=claims, set=["target=ring 8"], computing_seconds=2.5)
+                text = page.text(material.of_results(self.folder))
+                self.assertEqual(text.count('<img src="data:image'), 1)
+                self.assertIn('<a href="#others">', text[:text.index("<main>")])
+                others = text[text.index('<section id="others"'):]
+                self.assertNotIn('<section id="prop', others)
+                for part in ("A title", "Why?", 'width="96" height="48" alt="A title"',
+                             "./lml run mine --quick --set &#x27;target=ring 8&#x27;", "computed in 2.5 s", "1 number in",
+                             "mine/measurements.csv"):
+                    self.assertIn(part, others)
+        self.run_folder()
+        self.assertNotIn('id="others"', page.text(material.of_results(self.folder)))
+
     def test_what_is_incomplete_altered_or_newer_is_named_and_not_shown(self):
-        for changes, says in (({"complete": False}, "is not complete"), ({"version": "99.0.0"}, "newer than"),
+        for changes, says in (({"complete": False}, "is incomplete"), ({"version": "99.0.0"}, "newer than this"),
                               ({"files": {"measurements.csv": "0" * 64}}, "was altered"), ({"claims": 3}, "/claims"),
                               ({"claims": ["a", 1]}, "/claims"), ({"files": {"measurements.csv": "x"}}, "was altered"),
                               ({"files": {"gone.csv": "0" * 64}}, "gone.csv")):
             with self.subTest(says=says):
                 self.run_folder(**changes)
-                found = material.of_results(self.folder, "1.0")
+                found = material.of_results(self.folder)
                 self.assertEqual(([], 1), (found.experiments, len(found.notes)))
                 self.assertIn(says, found.notes[0])
                 self.assertIn(words.esc(found.notes[0]), page.text(found))
@@ -234,19 +250,19 @@ class Results(Folder):
         with open(self.path("mine", "manifest.json")) as f:
             files = json.load(f)["files"]
         self.run_folder(files={**files, "000/result.json": digest})
-        found = material.of_results(self.folder, "1.0")
+        found = material.of_results(self.folder)
         self.assertEqual((1, []), (len(found.experiments), found.notes))
 
     def test_a_check_of_ones_own_target_is_no_answer_about_the_paper(self):
         self.write("check/result.json", {"claims": [claim(value=0.0123)]})
         self.write("check/manifest.json", {"arguments": ["check", "--target", "ring8"]})
-        found = material.of_results(self.folder, "1.0")
+        found = material.of_results(self.folder)
         self.assertIn("a target of one's own", found.notes[0])
         self.assertNotEqual(found.by_id["prop3-exact"]["value"], 0.0123)
 
     def test_this_machines_results_come_before_those_kept(self):
         self.write("check/result.json", {"claims": [claim(value=0.0123), claim(id="prop3-scaled", verdict="not_run", why="w")]})
-        found = material.of_results(self.folder, "1.0")
+        found = material.of_results(self.folder)
         self.assertEqual(found.by_id["prop3-exact"]["value"], 0.0123)
         self.assertIn("kept in the repository", page.text(found).split('<section id="prop3-scaled"')[1].split("</section>")[0])
         self.assertEqual(sorted(found.by_id), sorted(c["id"] for c in found.claims))
