@@ -123,14 +123,32 @@ Varied read_varied(const Reader& r) {
   return out;
 }
 
-std::size_t stars(const std::string& pointer) { return std::size_t(std::count(pointer.begin(), pointer.end(), '*')); }
+// Its *s that are a step of their own.
+std::size_t stars(const std::string& pointer) {
+  std::size_t out = 0;
+  for (std::size_t at = pointer.find("/*"); at != std::string::npos; at = pointer.find("/*", at + 1))
+    out += at + 2 == pointer.size() || pointer[at + 2] == '/';
+  return out;
+}
 
-std::string answer_pointer(const Reader& r, std::size_t most) {
+bool is_pointer(const std::string& text) { return text.starts_with('/') || text.starts_with("spec:/"); }
+
+std::string value_pointer(const Reader& r) {
   const std::string text = r.string();
-  if (!text.starts_with('/') && !text.starts_with("spec:/"))
+  if (!is_pointer(text))
     r.fail("must be a JSON pointer into the answer (\"/chi2\", \"/runs/*/error\"), is \"" + text + '"');
-  if (stars(text) > most) r.fail("has more * than the value that it goes with");
   return text;
+}
+
+// A pointer, or the name of what stands beside the value.
+std::string pointer_beside(const Reader& r, const std::string& value) {
+  const std::string text = r.string();
+  if (text.empty()) r.fail("must not be empty");
+  if (is_pointer(text)) {
+    if (stars(text) > stars(value)) r.fail("has more * than the value that it goes with");
+    return text;
+  }
+  return child(value.substr(0, value.rfind('/')), text);
 }
 
 Measure read_measure(const Reader& r) {
@@ -138,8 +156,8 @@ Measure read_measure(const Reader& r) {
   Measure out;
   out.pointer = r.pointer();
   out.name = line(o.at("name"));
-  out.value = answer_pointer(o.at("value"), 9);
-  if (const auto error = o.find("error")) out.error = answer_pointer(*error, stars(out.value));
+  out.value = value_pointer(o.at("value"));
+  if (const auto error = o.find("error")) out.error = pointer_beside(*error, out.value);
   if (const auto optional = o.find("optional")) out.optional = optional->boolean();
   if (const auto along = o.find("along")) {
     if (!along->value().is_object()) along->fail("must be a table of columns, {time = \"/times/*\"}");
@@ -150,7 +168,7 @@ Measure read_measure(const Reader& r) {
       const Reader entry = table.at(name);
       if (std::find(own_columns.begin(), own_columns.end(), name) != own_columns.end())
         entry.fail("is a column that every experiment has");
-      out.along.emplace_back(name, answer_pointer(entry, stars(out.value)));
+      out.along.emplace_back(name, pointer_beside(entry, out.value));
     }
   }
   return out;
@@ -265,9 +283,16 @@ void apply_set(Experiment& e, const std::string& assignment) {
     for (Varied& other : e.vary)
       if (std::any_of(other.keys.begin(), other.keys.end(), [&](const std::string& k) { return holds(k, key); }))
         throw SpecError("--set", "", key + " varies in this experiment: set its column, " + other.name + "=[..]");
+    if (e.command == "check" && !holds("claims", key)) {  // has no other key
+      std::vector<std::string_view> known{"claims"};
+      for (const Varied& column : e.vary) known.push_back(column.name);
+      const Document document{"--set", {}, std::make_shared<const Json>(Json{{key, value}})};
+      Reader(document).object(known);
+    }
     e.changed[key].clear();
     return set_value(e.spec, key, std::move(value), "--set");
   }
+  v->set = true;
   const Json list = value.is_array() ? value : Json::array({value});
   const Document document{"--set", {}, std::make_shared<const Json>(Json{{key, list}})};
   const Reader entries = Reader(document).object({key}).at(key);
@@ -373,7 +398,10 @@ std::string Experiment::origin(const std::string& spec_pointer) const {
   if (pointer.empty()) return "--set: " + spec_pointer;
   for (const Varied& v : vary)
     for (const std::string& key : v.keys)
-      if (touches(key)) pointer = v.pointer;
+      if (touches(key)) {
+        if (v.set) return "--set: /" + v.name;
+        pointer = v.pointer;
+      }
   return file.place(pointer) + ": " + pointer;
 }
 

@@ -17,11 +17,14 @@ struct Varied {
   std::vector<std::vector<Json>> values;  // an entry holds a value a key
   std::vector<std::string> labels;        // one an entry: what stands in the column
   bool average = false;                   // over its entries, rather than a column
+  bool set = false;                       // by --set
   std::string pointer;                    // in the file
 };
 
 /// One [[measure]]: JSON pointers into an answer, or after `spec:` into its job's spec; * stands for every entry of a
-/// list, and the *s of one measure walk together.
+/// list, and the *s of one measure walk together. A pointer names an entry of a list by its number, its `id` or `name`,
+/// or, in a table's row, its column: `/claims/prop2-fisher/tables/map/rows/*/sigma`. For `error` and `along` the name
+/// alone of what stands beside the value is enough.
 struct Measure {
   std::string name, value, error;
   std::vector<std::pair<std::string, std::string>> along;

@@ -8,6 +8,7 @@
 
 #include "experiments/errors.hpp"
 #include "experiments/output.hpp"
+#include "experiments/reader.hpp"
 
 namespace lml {
 namespace {
@@ -29,45 +30,68 @@ std::vector<std::string> tokens_of(const std::string& pointer) {
 // Entries of lists that the *s stand for.
 using Entries = std::vector<std::size_t>;
 
-// The value there; nullptr where there is none.
-const Json* find(const Json& answer, const std::vector<std::string>& tokens, const Entries& entries) {
-  const Json* at = &answer;
-  std::size_t star = 0;
-  for (const std::string& token : tokens) {
-    if (at->is_array()) {
-      std::size_t index = 0;
-      if (token == "*")
-        index = entries[star++];
-      else if (token.empty() || token.size() > 9 || !std::all_of(token.begin(), token.end(), ::isdigit))
-        return nullptr;
-      else
-        index = std::stoul(token);
-      if (index >= at->size()) return nullptr;
-      at = &(*at)[index];
-    } else if (at->is_object() && token != "*") {
-      const auto it = at->find(token);
-      if (it == at->end()) return nullptr;
-      at = &*it;
-    } else {
-      return nullptr;
-    }
+// What an entry of a list is called: a claim or a table by itself (`id` or `name`), a number in a table's row by its
+// column; nullptr where it has no name.
+const Json* name_of(const Json& list, std::size_t i, const Json* columns) {
+  const Json* name = nullptr;
+  if (list[i].is_object()) {
+    auto own = list[i].find("id");
+    if (own == list[i].end()) own = list[i].find("name");
+    if (own != list[i].end()) name = &*own;
+  } else if (!list[i].is_array() && columns && columns->is_array() && columns->size() == list.size()) {
+    name = &(*columns)[i];
   }
-  return at;
+  return name && name->is_string() ? name : nullptr;
 }
 
-// All combinations of entries, in order.
-void expand(const Json& at, const std::vector<std::string>& tokens, std::size_t from, Entries& entries,
-            std::vector<Entries>& out) {
-  const auto star = std::find(tokens.begin() + std::ptrdiff_t(from), tokens.end(), "*");
-  const Json* list = find(at, {tokens.begin() + std::ptrdiff_t(from), star}, {});
-  if (star == tokens.end()) {
-    out.push_back(entries);
-    return;
+// An entry by its name, which no other may have, or else its number; list.size() where there is none.
+std::size_t index_of(const Json& list, const std::string& token, const Json* columns) {
+  std::size_t found = list.size();
+  for (std::size_t i = 0; i < list.size(); ++i)
+    if (const Json* name = name_of(list, i, columns); name && *name->get_ptr<const std::string*>() == token) {
+      if (found < i) return list.size();
+      found = i;
+    }
+  if (found < list.size() || token.empty() || token.size() > 9 || !std::all_of(token.begin(), token.end(), ::isdigit))
+    return found;
+  return std::min<std::size_t>(std::stoul(token), list.size());
+}
+
+// A place in a document, and the names of the columns if it lies in a table.
+struct Place {
+  const Json* at;  // nullptr: there is none
+  const Json* columns = nullptr;
+};
+
+Place find(const Json& answer, const std::vector<std::string>& tokens, const Entries& entries) {
+  Place p{&answer};
+  std::size_t star = 0;
+  for (const std::string& token : tokens) {
+    if (p.at->is_array()) {
+      const std::size_t index = token == "*" ? entries[star++] : index_of(*p.at, token, p.columns);
+      if (index >= p.at->size()) return {nullptr};
+      p.at = &(*p.at)[index];
+    } else if (p.at->is_object() && token != "*") {
+      const auto it = p.at->find(token), columns = p.at->find("columns");
+      if (it == p.at->end()) return {nullptr};
+      p = {&*it, columns == p.at->end() ? nullptr : &*columns};
+    } else {
+      return {nullptr};
+    }
   }
+  return p;
+}
+
+// All combinations of entries, in order; those of the first *s are given.
+void expand(const Json& answer, const std::vector<std::string>& tokens, Entries& entries, std::vector<Entries>& out) {
+  auto star = std::find(tokens.begin(), tokens.end(), "*");
+  for (std::size_t n = 0; n < entries.size(); ++n) star = std::find(star + 1, tokens.end(), "*");
+  if (star == tokens.end()) return out.push_back(entries);
+  const Json* list = find(answer, {tokens.begin(), star}, entries).at;
   if (!list || !list->is_array()) return;
   for (std::size_t i = 0; i < list->size(); ++i) {
     entries.push_back(i);
-    expand((*list)[i], tokens, std::size_t(star - tokens.begin()) + 1, entries, out);
+    expand(answer, tokens, entries, out);
     entries.pop_back();
   }
 }
@@ -78,12 +102,12 @@ class Answers {
 
   /// The value there, or nullptr.
   const Json* find(const std::string& pointer, const Entries& entries) const {
-    return lml::find(root(pointer), tokens(pointer), entries);
+    return lml::find(root(pointer), tokens(pointer), entries).at;
   }
   std::vector<Entries> all(const std::string& pointer) const {
     std::vector<Entries> out;
     Entries none;
-    expand(root(pointer), tokens(pointer), 0, none, out);
+    expand(root(pointer), tokens(pointer), none, out);
     return out;
   }
   /// A number as text; `place` is the pointer's own place in the file.
@@ -100,11 +124,28 @@ class Answers {
     if (!v) missing(pointer, place);
     return *v;
   }
+  /// Says how far the pointer leads, and what there is.
   [[noreturn]] void missing(const std::string& pointer, const std::string& place) const {
-    std::string known;
-    for (const auto& [key, unused] : root(pointer).items()) known += (known.empty() ? "" : ", ") + key;
+    const std::vector<std::string> way = tokens(pointer);
+    const Entries first(way.size(), 0);
+    Place end{&root(pointer)};
+    std::size_t steps = 0;
+    std::string led;
+    for (; steps < way.size(); ++steps) {
+      const Place next = lml::find(root(pointer), {way.begin(), way.begin() + std::ptrdiff_t(steps) + 1}, first);
+      if (!next.at) break;
+      end = next;
+      led = child(led, way[steps]);
+    }
+    const std::vector<std::string> known = names_at(end);
+    const auto meant = steps < way.size() ? nearest(way[steps], {known.begin(), known.end()}) : std::nullopt;
+    std::string there;
+    for (const std::string& name : known) there += (there.empty() ? "" : ", ") + name;
     fail(place, std::string(in_spec(pointer) ? "the spec" : "the answer") + " of lml " + e_.command + " has no " +
-                    pointer + "; it has " + known);
+                    pointer +
+                    (meant           ? ", did you mean " + child(led, *meant) + "?"
+                     : there.empty() ? "; there, " + led + " is " + dump(*end.at).substr(0, 60)
+                                     : "; " + (led.empty() ? "it" : led) + " has " + there));
   }
   /// Whether it says that there is no such law, so that nothing can be measured on it.
   bool says_none() const { return answer_.is_object() && answer_.value("exists", Json()) == false; }
@@ -112,6 +153,16 @@ class Answers {
  private:
   [[noreturn]] void fail(const std::string& place, const std::string& message) const {
     throw SpecError(e_.file.place(place), place, message);
+  }
+  static std::vector<std::string> names_at(const Place& p) {
+    std::vector<std::string> out;
+    if (p.at->is_object())
+      for (const auto& [key, unused] : p.at->items()) out.push_back(key);
+    if (p.at->is_array())
+      for (std::size_t i = 0; i < p.at->size(); ++i)
+        if (const Json* name = name_of(*p.at, i, p.columns); name && index_of(*p.at, *name, p.columns) == i)
+          out.push_back(*name);
+    return out;
   }
   static bool in_spec(const std::string& pointer) { return pointer.starts_with("spec:"); }
   static std::vector<std::string> tokens(const std::string& pointer) {

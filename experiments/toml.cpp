@@ -51,6 +51,8 @@ Json json_of(const toml::node& node, const std::string& pointer, Document& docum
 }  // namespace
 
 Document read_toml(const std::string& path) {
+  std::error_code none;
+  if (std::filesystem::is_directory(path, none)) throw SpecError(path, "", "is a folder");
   std::ifstream file(path, std::ios::binary);
   const std::string text{std::istreambuf_iterator<char>(file), {}};
   if (!file || file.bad()) throw SpecError(path, "", std::string("cannot be read: ") + std::strerror(errno));

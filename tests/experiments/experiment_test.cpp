@@ -126,6 +126,7 @@ TEST_F(Experiments, WhatIsWrongIsNamedWithItsLineAndTheNearestName) {
       {"[\"far\", \"near\"]", "[\"far\"]", "mine.toml:18: /vary/1/labels: must name each of the 2 values"},
       {"\"--seed\"", "\"--sed\"", "mine.toml:21: /vary/2/key: is not known: \"--sed\", did you mean --seed?"},
       {"\"/chi2/*\"", "\"chi2\"", "mine.toml:25: /measure/0/value: must be a JSON pointer"},
+      {"\"/error\"", "\"\"", "mine.toml:26: /measure/0/error: must not be empty"},
       {"\"/error\"", "\"/error/*/*\"", "mine.toml:26: /measure/0/error: has more *"},
       {"\"/times/*\"", "\"/times/*/*\"", "mine.toml:27: /measure/0/along/time: has more *"},
       {"along = {time", "along = {law", "mine.toml:27: /measure/0/along/law: is a column that varies already"},
@@ -182,6 +183,46 @@ TEST_F(Experiments, NestedListsAreWalkedEntryByEntry) {
   EXPECT_EQ(rows[1][5], "2");
   EXPECT_EQ(rows[2][3], "8");
   EXPECT_EQ(rows[2][5], "3");
+}
+
+const char* tables = R"({"claims": [{"id": "prop4", "tables": []}, {"id": "prop3", "tables": [
+  {"name": "line", "columns": ["x"], "rows": [[1]]},
+  {"name": "plane", "columns": ["lambda* s", "8", "error/bound"], "rows": [[0.5, 2, 7], [0.7, 3, 9]]}]}]})";
+
+TEST_F(Experiments, ClaimsTablesAndColumnsGoByTheirNames) {
+  const std::string along = "error = \"/error\"\nalong = {time = \"/times/*\"}";
+  const auto values = [&](const std::string& value, const std::string& beside) {
+    std::string text;
+    const Experiment e = read_experiment(
+        path("value = \"/chi2/*\"\n" + along, "value = \"/claims/" + value + "\"\nalong = {time = \"" + beside + "\"}"),
+        "normal");
+    for (const auto& row : rows_of(e, jobs_of(e)[0], parse_json(tables, "answer"))) text += row[5] + '@' + row[3] + ' ';
+    return text;
+  };
+  // A * within a name is a letter of it, a name that is a number goes before the number, a name alone may hold a /.
+  EXPECT_EQ(values("prop3/tables/plane/rows/*/lambda* s", "error/bound"), "0.5@7 0.7@9 ");
+  EXPECT_EQ(values("prop3/tables/plane/rows/*/8", "lambda* s"), "2@0.5 3@0.7 ");
+  EXPECT_EQ(values("1/tables/1/rows/*/error~1bound", "/claims/prop3/tables/plane/rows/*/1"), "7@2 9@3 ");
+}
+
+TEST_F(Experiments, ANameThatATableLacksIsRefusedWithTheNearest) {
+  const auto refusal = [&](const std::string& pointer) -> std::string {
+    const Experiment e = read_experiment(path("value = \"/chi2/*\"\nerror = \"/error\"\nalong = {time = \"/times/*\"}",
+                                              "value = \"" + pointer + "\"\nalong = {time = \"spec:/target\"}"),
+                                         "normal");
+    try {
+      rows_of(e, jobs_of(e)[0], parse_json(tables, "answer"));
+    } catch (const SpecError& error) {
+      const std::string said = error.what();
+      return said.substr(std::min(said.size(), said.find(pointer) + pointer.size()));
+    }
+    return "";
+  };
+  EXPECT_EQ(refusal("/claims/prop3/tables/plane/rows/*/eror~1bound"),
+            ", did you mean /claims/prop3/tables/plane/rows/*/error~1bound?");
+  EXPECT_EQ(refusal("/claims/prop3/tables/plan/rows/*/8"), ", did you mean /claims/prop3/tables/plane?");
+  EXPECT_EQ(refusal("/claims/other/tables"), "; /claims has prop4, prop3");
+  EXPECT_EQ(refusal("/claims/prop4/tables/*/rows"), "; there, /claims/prop4/tables is []");
 }
 
 TEST_F(Experiments, AnAnswerWithoutWhatIsMeasuredIsRefusedUnlessOptional) {
