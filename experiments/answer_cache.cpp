@@ -10,6 +10,7 @@
 #include "experiments/output.hpp"
 #include "experiments/sha256.hpp"
 #include "experiments/targets.hpp"
+#include "paper_checks/engine.hpp"
 
 namespace lml {
 namespace {
@@ -60,6 +61,17 @@ std::string AnswerCache::key(const Job& job, const fs::path& folder) {
   for_every_string(job.spec, [&](const std::string& word) {
     if (const auto path = find_data(word, folder)) asked["files"][word] = digests_.of(*path);
   });
+  if (job.command == "check")
+    for_every_string(job.spec, [&](const std::string& word) {
+      static const std::vector<checks::Claim> claims = checks::load_claims(LML_CLAIMS_DIR);
+      const bool whole = std::any_of(claims.begin(), claims.end(), [&](const auto& c) { return c.id == word; });
+      for (const checks::Claim& claim : claims) {
+        if (whole ? claim.id != word : !claim.id.starts_with(word)) continue;
+        asked["files"][claim.id] = digests_.of(fs::path(LML_CLAIMS_DIR) / (claim.id + ".toml"));
+        for (const std::string& need : claim.needs)
+          if (const auto path = find_data(need, folder)) asked["files"][need] = digests_.of(*path);
+      }
+    });
   return sha256(asked.dump()).substr(0, 32);
 }
 
@@ -87,7 +99,7 @@ std::optional<Answer> AnswerCache::find(const std::string& key, bool files, std:
   return out;
 }
 
-void AnswerCache::keep(const std::string& key, const Job& job, const Answer& answer, bool files) const {
+void AnswerCache::keep(const std::string& key, const Job& job, const Answer& answer, bool files) {
   Json digests = files ? Json::object() : Json();
   for (const auto& [name, bytes] : answer.files) digests[name] = sha256(bytes);
   const Json entry{{"version", answer.version}, {"seconds", answer.seconds}, {"command", job.command},
@@ -99,6 +111,7 @@ void AnswerCache::keep(const std::string& key, const Job& job, const Answer& ans
   for (const auto& [name, bytes] : answer.files) out.push_back({key + '-' + name, {bytes}});
   out.push_back({key + ".json", {opening, digest, rest}});  // last: it vouches for the others
   write_files(folder_, out);
+  save_digests();
 }
 
 }  // namespace lml

@@ -30,7 +30,7 @@ class AnswerCache {
   explicit AnswerCache(const std::filesystem::path& folder) : folder_(folder), digests_(folder / "digests.json") {}
 
   /// Digest of the command, its options, the spec and the content of every file, folder, model and data set that the
-  /// spec names; paths are relative to `folder`.
+  /// spec names, and of claims and their data; paths are relative to `folder`.
   std::string key(const Job& job, const std::filesystem::path& folder);
   /// What the keys took long to find out.
   void save_digests() { digests_.save(); }
@@ -39,7 +39,7 @@ class AnswerCache {
   /// `altered` then names the file.
   std::optional<Answer> find(const std::string& key, bool files, std::string& altered) const;
   /// `files` says whether the answer has the job's files. Throws UsageError where it cannot be written.
-  void keep(const std::string& key, const Job& job, const Answer& answer, bool files) const;
+  void keep(const std::string& key, const Job& job, const Answer& answer, bool files);
 
  private:
   std::filesystem::path folder_;

@@ -9,6 +9,7 @@
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
+#include <utility>
 #include <vector>
 
 #include "experiments/errors.hpp"
@@ -70,7 +71,7 @@ std::string FileDigests::of(const fs::path& path) {
 }
 
 void FileDigests::save() {
-  if (!fresh_) return;
+  if (!std::exchange(fresh_, false)) return;
   Json json = Json::object();
   for (const auto& [path, known] : known_) json[path] = {known.size, known.changed, known.digest};
   const std::string text = dump(json) + '\n';

@@ -153,9 +153,10 @@ class Signals {
 int run_tasks(const std::vector<Task>& tasks, int slots, const std::function<void(std::size_t, Outcome)>& done,
               const std::function<void()>& tick) {
   std::vector<std::size_t> order;
-  for (const bool alone : {false, true})
-    for (std::size_t i = 0; i < tasks.size(); ++i)
-      if (tasks[i].alone == alone) order.push_back(i);
+  for (const bool first : {true, false})
+    for (const bool alone : {false, true})
+      for (std::size_t i = 0; i < tasks.size(); ++i)
+        if (tasks[i].alone == alone && tasks[i].first == first) order.push_back(i);
   const Signals signals;
   std::vector<Running> running;
   std::deque<std::pair<std::size_t, Outcome>> ended;

@@ -12,6 +12,7 @@ struct Task {
   std::string input;              // its standard input
   std::string folder;             // where it runs
   bool alone = false;             // wants every processor; what it says is shown as it comes
+  bool first = false;             // before those that are not
 };
 
 struct Outcome {
@@ -20,7 +21,8 @@ struct Outcome {
   double seconds = 0;
 };
 
-/// Runs `tasks` in their order, at most `slots` at a time, those that are `alone` after the others. `tick` is called
+/// Runs `tasks` in their order, at most `slots` at a time, those that are `alone` after the others. What `done` throws
+/// ends the running ones. `tick` is called
 /// several times a second. On SIGINT, SIGTERM or SIGHUP the running ones are ended and the
 /// signal's number is returned; else 0.
 int run_tasks(const std::vector<Task>& tasks, int slots, const std::function<void(std::size_t, Outcome)>& done,

@@ -22,6 +22,7 @@
 #include "experiments/mpi_processes.hpp"
 #include "experiments/output.hpp"
 #include "experiments/progress.hpp"
+#include "experiments/reader.hpp"
 #include "experiments/run_result.hpp"
 #include "experiments/targets.hpp"
 
@@ -97,6 +98,20 @@ std::string failure(const Experiment& e, const Outcome& outcome) {
   return text.empty() ? fmt::format("exit status {}", outcome.status) : text;
 }
 
+// What an experiment needs and this machine does not have, and how to get it.
+std::string lacks(const Experiment& e) {
+  for (const std::string& need : e.needs) {
+    if (find_data(need, folder_of(e))) continue;
+    if (const BuiltinTarget* target = find_builtin_target(need); target && !target->here()) try {
+        target->make();
+      } catch (const NotHere& how) {
+        return how.what();
+      }
+    return need + " is not here: set LML_DATA to the folder that holds it";
+  }
+  return "";
+}
+
 struct Failure {
   std::string error;
   int status = 0;
@@ -126,13 +141,13 @@ class Session {
         add(std::move(e));
       else
         leave_out(e, lack);
-    cache_.save_digests();
     if (altered_ > 0)
       fmt::print(stderr, "{} answer{} in the cache {} altered or cut short, and computed again\n", altered_,
                  altered_ == 1 ? "" : "s", altered_ == 1 ? "is" : "are");
     for (Run& r : runs_)
       if (r.waiting == 0) finish(r);
     const int signal = compute();
+    cache_.save_digests();
     if (signal == 0) exchange();
     for (Run& r : runs_)
       if (r.waiting > 0) finish(r);
@@ -155,20 +170,6 @@ class Session {
     bool here = false;                                 // that it did
   };
 
-  // What an experiment needs and this machine does not have, and how to get it.
-  static std::string lacks(const Experiment& e) {
-    for (const std::string& need : e.needs) {
-      if (find_data(need, folder_of(e))) continue;
-      if (const BuiltinTarget* target = find_builtin_target(need); target && !target->here()) try {
-          target->make();
-        } catch (const NotHere& how) {
-          return how.what();
-        }
-      return need + " is not here: set LML_DATA to the folder that holds it";
-    }
-    return "";
-  }
-
   void leave_out(const Experiment& e, const std::string& why) {
     absent_ = true;
     if (rank_ > 0) return;
@@ -181,6 +182,8 @@ class Session {
     runs_.push_back({std::move(e), {}, 0, Clock::now()});
     Run& run = runs_.back();
     for (Job& job : jobs_of(run.experiment)) {
+      if (common_.device != "cpu" && on_a_network(job))
+        job.options.insert(job.options.end(), {"--device", common_.device});
       Point p;
       p.key = cache_.key(job, folder);
       p.job = std::move(job);
@@ -211,14 +214,13 @@ class Session {
   }
 
   void ask(const Run& run, const Job& job, const fs::path& folder) {
-    const bool alone = on_a_network(job);
-    Task task{{options_.program, job.command}, dump(job.spec), folder.string(), alone};
+    Task task{{options_.program, job.command}, dump(job.spec), folder.string(), on_a_network(job)};
+    task.first = run.points.size() == 1 && !common_.set.empty();
     if (job.command == "check")  // takes its claims as arguments
       for (const Json& claim : job.spec["claims"]) task.argv.push_back(claim.get<std::string>());
     else
       task.argv.push_back("-");
     task.argv.push_back("--json");
-    if (common_.device != "cpu" && alone) task.argv.insert(task.argv.end(), {"--device", common_.device});
     if (run.experiment.files || job.command == "check")
       task.argv.insert(task.argv.end(), {"--out", (scratch_.path() / std::to_string(tasks_.size())).string()});
     task.argv.insert(task.argv.end(), job.options.begin(), job.options.end());
@@ -287,9 +289,27 @@ class Session {
     }
     std::error_code none;
     fs::remove_all(folder, none);
+    // What --set gave is refused by all jobs alike: the first of them speaks for all.
+    if (tasks_[task].first && failed.error.starts_with("--set: ")) throw UsageError(refusal(*run, failed.error));
     if (answer) cache_.keep(run->points[first].key, run->points[first].job, *answer, run->experiment.files);
     if (!answer && ranks_ > 1) failures_[run->points[first].key] = failed;
     settle(waiting, answer ? &*answer : nullptr, failed);
+  }
+
+  static std::string refusal(const Run& run, const std::string& error) {
+    const Experiment& e = run.experiment;
+    const std::string unknown = ": unknown key";
+    const std::size_t end = error.find(unknown);
+    if (end == std::string::npos || e.vary.empty()) return e.name + ": " + error;
+    std::vector<std::string_view> columns;
+    for (const Varied& v : e.vary) columns.push_back(v.name);
+    const std::size_t begin = error.find('/') + 1;
+    const auto meant = nearest(std::string_view(error).substr(begin, end - begin), columns);
+    return e.name + ": " +
+           (meant ? error.substr(0, end) + unknown + ", did you mean " + std::string(*meant) + "?"
+            : error.find("did you mean", end) != std::string::npos
+                ? error
+                : fmt::format("{}; columns: {}", error, fmt::join(columns, ", ")));
   }
 
   void settle(const Waiting& waiting, const Answer* answer, const Failure& failed) {
@@ -386,7 +406,7 @@ class Session {
                           {"seconds", since(run.start)},
                           {"failures", failures}});
     if (!common_.json)
-      print(fmt::format("{}: {} jobs{}, {}: {}{}\n", e.name, run.points.size(),
+      print(fmt::format("{}: {} job{}{}, {}: {}{}\n", e.name, run.points.size(), run.points.size() == 1 ? "" : "s",
                         cached > 0 ? fmt::format(", {} known", cached) : "", duration_text(since(run.start)),
                         folder.string(),
                         complete  ? ""
@@ -415,23 +435,56 @@ class Session {
   Json documents_ = Json::array();
 };
 
-int list(const Common& common) {
+std::uintmax_t bytes_in(const fs::path& folder) {
+  std::uintmax_t out = 0;
+  std::error_code none;
+  for (const auto& entry : fs::directory_iterator(folder, none))
+    if (const std::uintmax_t size = entry.file_size(none); !none) out += size;
+  return out;
+}
+
+bool same_file(const std::string& a, const std::string& b) {
+  std::error_code none;
+  return fs::equivalent(a, b, none);
+}
+
+// The results of another file would stand under the name of one of the project's, and in the place of its own.
+void require_own_name(const std::string& name, const std::string& file) {
+  const std::vector<std::string> all = experiment_names();
+  if (std::find(all.begin(), all.end(), name) != all.end() && !same_file(find_experiment(name), file))
+    throw UsageError(file + ": has the name of the project's own experiment " + name +
+                     ", whose results would be replaced: rename the file");
+}
+
+int list(const Common& common, std::vector<std::string> chosen) {
   Json all = Json::array();
   std::string text;
-  for (const std::string& name : experiment_names()) {
+  struct Total {
+    double seconds = 0;
+    int known = 0, unknown = 0;
+  };
+  std::map<std::string, Total> totals;
+  const std::vector<const char*> names{"quick", "normal", "full"};
+  if (chosen.empty() || std::find(chosen.begin(), chosen.end(), "all") != chosen.end()) chosen = experiment_names();
+  for (const std::string& name : chosen) {
     Json sizes = Json::object();
-    std::string costs;
+    std::string costs, lack;
     Experiment e;
-    for (const char* size : {"quick", "normal", "full"}) {
+    for (const char* size : names) {
       e = read_experiment(find_experiment(name), size, common.set);
       if (std::find(e.sizes.begin(), e.sizes.end(), size) == e.sizes.end()) continue;
       const std::size_t count = jobs_of(e).size();
       sizes[size] = {{"jobs", count}};
       if (e.cost > 0) sizes[size]["seconds"] = e.cost;
-      costs += fmt::format("{}{} {} job{}{}", costs.empty() ? "" : "; ", size, count, count == 1 ? "" : "s",
-                           e.cost > 0 ? ", " + duration_text(e.cost) : "");
+      costs += fmt::format("{}{} {}{}", costs.empty() ? "jobs: " : "; ", size, count,
+                           e.cost > 0 ? ", about " + duration_text(e.cost) : "");
+      lack = lacks(e);
+      Total& total = totals[size];
+      if (!lack.empty()) continue;
+      total.seconds += e.cost;
+      ++(e.cost > 0 ? total.known : total.unknown);
     }
-    all.push_back({{"name", name},
+    all.push_back({{"name", e.name},
                    {"title", e.title},
                    {"question", e.question},
                    {"paper", e.paper},
@@ -439,17 +492,33 @@ int list(const Common& common) {
                    {"command", e.command},
                    {"figure", e.figure},
                    {"needs", e.needs},
+                   {"here", lack.empty()},
                    {"sizes", sizes}});
-    text += fmt::format("{}{}\n    {}\n    {}\n", name, e.paper.empty() ? "" : "  (" + e.paper + ")", e.title, costs);
+    text += fmt::format("{}{}\n    {}\n    {}\n", e.name, e.paper.empty() ? "" : "  (" + e.paper + ")", e.title, costs);
+    if (!lack.empty()) text += fmt::format("    not here: {}\n", fmt::join(e.needs, ", "));
   }
-  print(common.json ? dump(Json{{"experiments", all}}) + '\n' : text);
+  std::string sum;
+  for (const char* size : names) {
+    const Total& t = totals[size];
+    if (t.known == 0) continue;
+    sum += fmt::format("{}{} about {}{}", sum.empty() ? "Together, on one core: " : ", ", size,
+                       duration_text(t.seconds), t.unknown > 0 ? fmt::format(" ({} not measured)", t.unknown) : "");
+  }
+  if (!sum.empty()) text += sum + '\n';
+  const fs::path cache = fs::path(common.out.empty() ? "results" : common.out) / "cache";
+  const std::uintmax_t bytes = bytes_in(cache);
+  if (bytes > 0)
+    text += fmt::format("{}: {:.1f} MB of answers; may be deleted, and is then computed again\n", cache.string(),
+                        double(bytes) / 1e6);
+  print(common.json ? dump(Json{{"experiments", all}, {"cache", {{"folder", cache.string()}, {"bytes", bytes}}}}) + '\n'
+                    : text);
   return 0;
 }
 
 }  // namespace
 
 int run_command(const Common& common, const RunOptions& options) {
-  if (options.list) return list(common);
+  if (options.list) return list(common, options.names);
   Common kept = common;
   if (kept.out.empty()) kept.out = "results";
   RunOptions chosen = options;
@@ -459,9 +528,11 @@ int run_command(const Common& common, const RunOptions& options) {
   if (all) names = experiment_names();
   if (names.empty()) throw UsageError("lml run: wants names of experiments, or all; lml run --list names them");
   std::vector<Experiment> experiments;
-  std::set<std::string> seen;
+  std::map<std::string, std::string> files;
   for (const std::string& name : names) {
-    Experiment e = read_experiment(find_experiment(name), size_of(options), common.set);
+    const std::string file = find_experiment(name);
+    Experiment e = read_experiment(file, size_of(options), common.set);
+    require_own_name(e.name, file);
     if (std::find(e.sizes.begin(), e.sizes.end(), size_of(options)) == e.sizes.end()) {
       const std::string sizes =
           fmt::format("{}: has no {} size, only {}", e.name, size_of(options), fmt::join(e.sizes, ", "));
@@ -469,9 +540,10 @@ int run_command(const Common& common, const RunOptions& options) {
       fmt::print(stderr, "{}\n", sizes);
       continue;
     }
-    if (seen.insert(e.name).second)
+    const auto [before, fresh] = files.insert({e.name, file});
+    if (fresh)
       experiments.push_back(std::move(e));
-    else if (find_experiment(name) != find_experiment(e.name))
+    else if (!same_file(before->second, file))
       throw UsageError("lml run: two files of the name " + e.name + ", whose results would lie in one folder");
   }
   for (const Experiment& e : experiments) require_folder((fs::path(kept.out) / e.name).string());

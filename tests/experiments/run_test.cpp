@@ -5,11 +5,15 @@
 #include <sys/wait.h>
 
 #include <csignal>
+#include <cstdlib>
 #include <fstream>
 #include <functional>
 #include <iterator>
 #include <nlohmann/json.hpp>
+#include <set>
+#include <sstream>
 
+#include "experiments/answer_cache.hpp"
 #include "experiments/errors.hpp"
 #include "experiments/json.hpp"
 #include "experiments/run_command.hpp"
@@ -70,9 +74,19 @@ class RunCommand : public testing::Test {
   int run() {
     testing::internal::CaptureStdout();
     testing::internal::CaptureStderr();
-    const int status = run_command(common_, options_);
+    int status = -1;
+    std::string thrown;
+    try {
+      status = run_command(common_, options_);
+    } catch (const std::exception& e) {
+      thrown = e.what();
+    }
     said_ = testing::internal::GetCapturedStderr();
-    document_ = parse_json(testing::internal::GetCapturedStdout(), "document")["experiments"][0];
+    const std::string printed = testing::internal::GetCapturedStdout();
+    if (thrown.empty())
+      document_ = parse_json(printed, "document")["experiments"][0];
+    else
+      ADD_FAILURE() << thrown;
     return status;
   }
   // The same in a process of its own, which is sent `signal` once `calls` jobs have begun.
@@ -329,6 +343,140 @@ TEST_F(RunCommand, ASizeThatAnExperimentDoesNotHaveIsRefused) {
   EXPECT_THROW(run_command(common_, options_), UsageError);
 }
 
+// The command's own suggestion does not know the experiment's columns.
+TEST_F(RunCommand, AKeyOfSetThatNoOneKnowsIsRefusedOnceWithTheNearestColumn) {
+  omp_set_num_threads(1);
+  trick("case \"$spec\" in *colour*|*dampin\\\"*) echo '-: /dampin: unknown key; known: target' >&2; exit 2;; esac\n");
+  common_.set = {"dampin=7"};
+  EXPECT_EQ(refusal_of([] { return true; }), "mine: --set: /dampin: unknown key, did you mean damping?");
+  EXPECT_EQ(calls(), 1u);
+  EXPECT_FALSE(fs::exists(common_.out));
+  trick("[ $damping = 1 ] && echo '-: /colour: unknown key; known: target' >&2 && exit 2\n");
+  common_.set = {"colour=1"};
+  EXPECT_EQ(refusal_of([] { return true; }), "mine: --set: /colour: unknown key; known: target; columns: damping");
+  trick("");
+  EXPECT_EQ(run(), 0);  // a key that the command knows, and the file does not have
+  EXPECT_EQ(manifest()["jobs"][0]["spec"]["colour"], 1);
+}
+
+TEST_F(RunCommand, AValueOfSetThatTheFirstJobRefusesIsRefusedForAll) {
+  trick("[ $damping = 7 ] && echo '-: /metric/damping: must be even' >&2 && exit 2\n");
+  common_.set = {"damping=[7,8]"};
+  EXPECT_EQ(refusal_of([] { return true; }), "mine: --set: /damping: must be even");
+  EXPECT_FALSE(fs::exists(result()));
+  common_.set = {"damping=[8,7]"};  // where it is one of several, the others have answers
+  EXPECT_EQ(run(), 2);
+  EXPECT_EQ(csv(), "damping,measure,value,error\n8,chi2,8,\n");
+}
+
+TEST_F(RunCommand, AFileOfTheNameOfOneOfTheProjectsIsRefused) {
+  options_.names = {files_.write("fig9.toml", experiment)};
+  const std::string refusal = refusal_of([] { return true; });
+  EXPECT_NE(refusal.find("fig9.toml: has the name of the project's own experiment fig9"), std::string::npos) << refusal;
+  fs::create_directory(files_.path() / "b");
+  files_.write("b/mine.toml", experiment);
+  options_.names = {(files_.path() / "mine.toml").string(), (files_.path() / "b" / "mine.toml").string()};
+  EXPECT_NE(refusal_of([] { return true; }).find("two files of the name mine"), std::string::npos);
+  fs::create_directory(files_.path() / "d.toml");
+  options_.names = {files_.path() / "d.toml"};
+  EXPECT_NE(refusal_of([] { return true; }).find("d.toml: /: is a folder"), std::string::npos);
+  EXPECT_EQ(calls(), 0u);
+  EXPECT_FALSE(fs::exists(common_.out));
+  options_.names = {(files_.path() / "mine.toml").string(), (files_.path() / "b" / ".." / "mine.toml").string()};
+  EXPECT_EQ(run(), 0);  // the same file twice
+  EXPECT_EQ(calls(), 4u);
+}
+
+TEST_F(RunCommand, AnAnswerOfOneDeviceIsNotGivenForAnother) {
+  std::string text = experiment;
+  text.replace(text.find("[[vary]]"), 0, "model = \"x.npy\"\n");
+  files_.write("mine.toml", text);
+  trick("case \"$*\" in *'--device cuda'*) damping=$((damping + 10));; esac\n");
+  EXPECT_EQ(run(), 0) << said_;
+  common_.device = "cuda";
+  EXPECT_EQ(run(), 0) << said_;
+  EXPECT_EQ(calls(), 8u);
+  EXPECT_EQ(csv(), "damping,measure,value,error\n1,chi2,11,\n2,chi2,12,\n3,chi2,13,\n4,chi2,14,\n");
+  EXPECT_EQ(dump(manifest()["jobs"][0]["options"]), "[\"--device\",\"cuda\"]");
+}
+
+// What an analytic target answers does not depend on it.
+TEST_F(RunCommand, AnAnswerWithoutANetworkServesEveryDevice) {
+  run();
+  common_.device = "cuda";
+  EXPECT_EQ(run(), 0);
+  EXPECT_EQ(calls(), 4u);
+}
+
+TEST_F(RunCommand, AClaimsDataSetCountsByItsContent) {
+  const char* before = std::getenv("LML_DATA");
+  const std::string data = before ? before : "";
+  fs::create_directory(files_.path() / "fashion-mnist");
+  ::setenv("LML_DATA", files_.path().c_str(), 1);
+  const auto key = [&](const char* images, const char* claim) {
+    files_.write("fashion-mnist/train-images-idx3-ubyte", images);
+    return AnswerCache(common_.out).key({"check", Json{{"claims", {claim}}}, {}, {}}, files_.path());
+  };
+  EXPECT_NE(key("one", "prop1-real-data"), key("two", "prop1-real-data"));
+  EXPECT_EQ(key("one", "prop3-dimension"), key("two", "prop3-dimension"));
+  before ? ::setenv("LML_DATA", data.c_str(), 1) : ::unsetenv("LML_DATA");
+}
+
+TEST_F(RunCommand, TheListTellsTheCostOfEachAndOfAllIn80Columns) {
+  files_.write("mine.toml", std::string(experiment) + "[cost]\nquick = 20\nnormal = 1000\n");
+  files_.write("yours.toml", std::string(experiment) + "[cost]\nquick = 130\n");
+  options_.names = {(files_.path() / "mine.toml").string(), (files_.path() / "yours.toml").string()};
+  options_.list = true;
+  common_.json = false;
+  testing::internal::CaptureStdout();
+  EXPECT_EQ(run_command(common_, options_), 0);
+  EXPECT_EQ(testing::internal::GetCapturedStdout(),
+            "mine\n    t\n    jobs: quick 4, about 20 s; normal 4, about 17 min; full 4\n"
+            "yours\n    t\n    jobs: quick 4, about 2 min; normal 4; full 4\n"
+            "Together, on one core: quick about 2 min, normal about 17 min (1 not measured)\n");
+  options_.names.clear();
+  testing::internal::CaptureStdout();
+  EXPECT_EQ(run_command(common_, options_), 0);
+  std::istringstream lines(testing::internal::GetCapturedStdout());
+  for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 80u) << line;
+}
+
+#ifdef LML_MPIEXEC
+// One of the processes of the next test.
+TEST(RunCommandUnderMpi, DISABLED_Process) {
+  const fs::path folder = std::getenv("LML_TEST_FOLDER");
+  Common common;
+  common.out = folder / "shared";
+  RunOptions options;
+  options.names = {folder / "mine.toml"};
+  options.program = folder / "program";
+  omp_set_num_threads(1);
+  run_command(common, options);
+}
+
+TEST_F(RunCommand, ProcessesOfMpiShareTheJobsAndGiveTheSameBits) {
+  trick("echo $PPID >> \"$here/parents\"\n[ $damping = 2 ] && echo 'two is out' >&2 && exit 2\n");
+  EXPECT_EQ(run(), 2);
+  fs::remove(files_.path() / "calls");
+  fs::remove(files_.path() / "parents");
+  ::setenv("LML_TEST_FOLDER", files_.path().c_str(), 1);
+  const std::string log = files_.path() / "log";
+  const std::string command =
+      "OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1 "
+      "PRTE_MCA_rmaps_default_mapping_policy=:oversubscribe '" LML_MPIEXEC "' -n 2 '" +
+      fs::read_symlink("/proc/self/exe").string() +
+      "' --gtest_also_run_disabled_tests --gtest_filter=RunCommandUnderMpi.DISABLED_Process >'" + log + "' 2>&1";
+  EXPECT_EQ(std::system(command.c_str()), 0) << text_of(log);
+  EXPECT_EQ(calls(), 4u);  // no job twice
+  std::istringstream parents(text_of(files_.path() / "parents"));
+  EXPECT_EQ(std::set<std::string>(std::istream_iterator<std::string>(parents), {}).size(), 2u);
+  EXPECT_EQ(text_of(files_.path() / "shared" / "mine" / "measurements.csv"), csv());
+  // The second process's failure is told by the first.
+  EXPECT_EQ(parse_json(text_of(files_.path() / "shared" / "mine" / "manifest.json"), "manifest")["jobs"][1]["error"],
+            "two is out");
+}
+#endif
+
 // Claims are arguments, and a verdict that is not the recorded one (status 1) is an answer.
 TEST_F(RunCommand, ClaimsAreAskedForByTheirNames) {
   std::string text = experiment;
@@ -380,8 +528,7 @@ TEST_F(RunCommand, AFullDiskIsAnErrorAndLeavesNothingHalfWritten) {
     return ::setrlimit(RLIMIT_FSIZE, &limit) == 0;
   });
   EXPECT_NE(refusal.find("cannot be written: File too large"), std::string::npos) << refusal;
-  EXPECT_FALSE(fs::exists(result()));
-  EXPECT_TRUE(answers().empty());
+  EXPECT_FALSE(fs::exists(common_.out));
 }
 
 TEST(Sha256, HasTheStandardsOwnDigests) {
