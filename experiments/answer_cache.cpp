@@ -18,6 +18,8 @@ namespace {
 namespace fs = std::filesystem;
 
 std::optional<std::string> read(const fs::path& path) {
+  std::error_code none;
+  if (!fs::is_regular_file(path, none)) return std::nullopt;
   std::ifstream file(path, std::ios::binary);
   if (!file) return std::nullopt;
   std::string text{std::istreambuf_iterator<char>(file), {}};

@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <cstring>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <utility>
 
 #include "experiments/arrays.hpp"
@@ -42,6 +43,8 @@ class Pending {
  public:
   Pending(fs::path place, const std::vector<std::string_view>& parts)
       : place_(std::move(place)), temporary_(place_.string() + "." + std::to_string(::getpid()) + ".part") {
+    std::error_code none;
+    if (fs::is_directory(place_, none)) fail(place_, std::strerror(EISDIR));  // before any is renamed
     const int file = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (file < 0) fail(place_, std::strerror(errno));
     try {
@@ -92,20 +95,26 @@ Json nested(const Array& a, std::size_t axis, std::size_t& at) {
 }  // namespace
 
 void write_files(const fs::path& folder, const std::vector<OutputFile>& files) {
-  // Folders that are made here are taken back on failure; rmdir spares those that hold anything.
+  // Folders that are made here are taken back on failure, the inner ones first; rmdir spares those that hold anything.
   std::vector<fs::path> made;
-  std::error_code error;
-  for (fs::path p = folder; !p.empty() && !fs::exists(p, error); p = p.parent_path()) made.push_back(p);
+  std::set<fs::path> folders{folder};
+  for (const OutputFile& file : files) folders.insert((folder / file.name).parent_path());
   try {
-    fs::create_directories(folder, error);
-    if (error) fail(folder, error.message());
+    for (const fs::path& wanted : folders) {
+      std::error_code error;
+      std::vector<fs::path> missing;
+      for (fs::path p = wanted; !p.empty() && !fs::exists(p, error); p = p.parent_path()) missing.push_back(p);
+      made.insert(made.end(), missing.rbegin(), missing.rend());
+      fs::create_directories(wanted, error);
+      if (error) fail(wanted, error.message());
+    }
     std::vector<Pending> pending;
     pending.reserve(files.size());
     for (const OutputFile& file : files) pending.emplace_back(folder / file.name, file.parts);
     for (Pending& file : pending) file.move_into_place();
-    flush_folder(folder);
+    for (const fs::path& f : folders) flush_folder(f);
   } catch (...) {
-    for (const fs::path& p : made) ::rmdir(p.c_str());
+    for (auto p = made.rbegin(); p != made.rend(); ++p) ::rmdir(p->c_str());
     throw;
   }
 }

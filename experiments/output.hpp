@@ -16,13 +16,13 @@ namespace lml {
 struct Common;
 struct Document;
 
-/// A file as the pieces that follow one another in it.
+/// A file, perhaps in a folder below, as the pieces that follow one another in it.
 struct OutputFile {
   std::string name;
   std::vector<std::string_view> parts;
 };
 /// Each file is written and flushed beside its place first; only when all are, they are renamed into it. On failure
-/// nothing is left, not even the folder if it was made here. Throws UsageError.
+/// nothing is left, not even a folder if it was made here. Throws UsageError.
 void write_files(const std::filesystem::path& folder, const std::vector<OutputFile>& files);
 
 /// A field of RFC 4180: in quotes where it holds a comma, a quote or a line break.

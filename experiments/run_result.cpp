@@ -37,7 +37,10 @@ Json document_of(const Experiment& e, const Point& p, std::size_t number) {
 }
 
 Json manifest_in(const fs::path& folder) {
-  std::ifstream file(folder / "manifest.json", std::ios::binary);
+  const fs::path path = folder / "manifest.json";
+  std::error_code none;
+  if (!fs::is_regular_file(path, none)) return Json::object();
+  std::ifstream file(path, std::ios::binary);
   const std::string text{std::istreambuf_iterator<char>(file), {}};
   Json out = Json::parse(text, nullptr, false);
   return out.is_object() && out.value("command", Json()) == "run" ? out : Json::object();
@@ -64,12 +67,7 @@ void write_run(const fs::path& folder, const Experiment& e, const std::vector<Po
     complete = complete && p.done;
     computing += p.seconds;
     jobs.push_back(document_of(e, p, i));
-    std::vector<OutputFile> own;
-    for (const auto& [name, bytes] : p.files) {
-      own.push_back({name, {bytes}});
-      digests[folder_of(i) + '/' + name] = sha256(bytes);
-    }
-    if (!own.empty()) write_files(folder / folder_of(i), own);
+    for (const auto& [name, bytes] : p.files) add(folder_of(i) + '/' + name, bytes);
   }
   for (const Varied& v : e.vary)
     if (v.average) averaged[v.name] = v.values.size();

@@ -27,10 +27,11 @@ TEST(Files, AllAreWrittenOrNothingIs) {
   const auto out = f.path() / "a" / "b";
   write_files(out, {{"x", {"12", "3"}}, {"y", {""}}});
   EXPECT_EQ(std::filesystem::file_size(out / "x"), 3u);
-  // The second file cannot be opened: neither the first nor the folder may remain.
-  EXPECT_THROW(write_files(f.path() / "c" / "d", {{"x", {"1"}}, {"no/such/folder", {"2"}}}), UsageError);
+  // The last file cannot be opened: neither the others nor a folder may remain.
+  const std::string long_name(300, 'n');
+  EXPECT_THROW(write_files(f.path() / "c" / "d", {{"x", {"1"}}, {"e/x", {"1"}}, {long_name, {"2"}}}), UsageError);
   EXPECT_FALSE(std::filesystem::exists(f.path() / "c"));
-  EXPECT_THROW(write_files(out, {{"x", {"new"}}, {"no/such/folder", {"2"}}}), UsageError);
+  EXPECT_THROW(write_files(out, {{"x", {"new"}}, {"e/x", {"1"}}, {long_name, {"2"}}}), UsageError);
   EXPECT_EQ(std::filesystem::file_size(out / "x"), 3u);
   const auto entries = std::distance(std::filesystem::directory_iterator(out), std::filesystem::directory_iterator());
   EXPECT_EQ(entries, 2);

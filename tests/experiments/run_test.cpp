@@ -330,6 +330,26 @@ TEST_F(RunCommand, FilesOfAJobAreKeptAndCached) {
   EXPECT_FALSE(fs::exists(result() / "002"));
 }
 
+// All of a result is written, or none of it.
+TEST_F(RunCommand, AResultThatCannotBeWrittenLeavesTheOldOneWhole) {
+  files_.write("mine.toml", std::string("files = true\n") + experiment);
+  const std::string picture = "while [ \"$1\" != --out ]; do shift; done\nmkdir -p \"$2\"\nprintf ";
+  trick(picture + "old > \"$2/run.png\"\n");
+  run();
+  options_.fresh = true;
+  trick(picture + "new > \"$2/run.png\"\n");
+  fs::rename(result() / "002", result() / "aside");
+  std::ofstream(result() / "002") << "in the way";
+  const std::string refusal = refusal_of([] { return true; });
+  EXPECT_NE(refusal.find("002: cannot be written: Not a directory"), std::string::npos) << refusal;
+  EXPECT_EQ(text_of(result() / "000" / "run.png"), "old");
+  fs::remove(result() / "002");
+  fs::create_directories(result() / "002" / "run.png");
+  EXPECT_NE(refusal_of([] { return true; }).find("run.png: cannot be written: Is a directory"), std::string::npos);
+  EXPECT_EQ(text_of(result() / "000" / "run.png"), "old");
+  EXPECT_EQ(manifest()["files"]["000/run.png"], sha256("old"));
+}
+
 TEST_F(RunCommand, AnExperimentThatNeedsWhatIsNotHereIsLeftOut) {
   files_.write("mine.toml", std::string("needs = [\"no-such-model\"]\n") + experiment);
   EXPECT_EQ(run(), 3);
