@@ -550,6 +550,7 @@ int run_command(const Common& common, const RunOptions& options) {
   require_folder((fs::path(kept.out) / "cache").string());
   if (const char* data = std::getenv("LML_DATA"); data && *data)
     ::setenv("LML_DATA", fs::absolute(data).c_str(), 1);  // jobs run in the folder of their file
+  std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error that can be told, as on a full disk
   std::signal(SIGPIPE, SIG_IGN);  // whoever reads the progress may leave; the results are still written
   return Session(kept, chosen, all).run(std::move(experiments));
 }

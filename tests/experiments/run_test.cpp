@@ -544,7 +544,6 @@ TEST_F(RunCommand, AFullDiskIsAnErrorAndLeavesNothingHalfWritten) {
       "exit 0\n");
   const std::string refusal = refusal_of([] {
     const rlimit limit{50000, RLIM_INFINITY};
-    std::signal(SIGXFSZ, SIG_IGN);
     return ::setrlimit(RLIMIT_FSIZE, &limit) == 0;
   });
   EXPECT_NE(refusal.find("cannot be written: File too large"), std::string::npos) << refusal;
