@@ -1,5 +1,6 @@
 """Figures inside the page, as data, each once."""
 import base64
+import re
 import shlex
 import struct
 import xml.etree.ElementTree as ElementTree
@@ -8,26 +9,74 @@ from files import ResultError, bytes_of
 from report.words import esc, prose, seconds
 
 
+SCREEN = 120  # pixels of the page for an inch of a figure: its letters are as small as those of a printed column
+LONGER = 1.5
+STILL = "print, (prefers-reduced-motion: reduce)"
+
+
 def _svg_size(data, path):
     try:
         root = ElementTree.fromstring(data)
-        return tuple(round(float(root.get(k).rstrip("pt")) * 96 / 72) for k in ("width", "height"))
+        return tuple(round(float(root.get(k).rstrip("pt")) * SCREEN / 72) for k in ("width", "height"))
     except (ElementTree.ParseError, AttributeError, ValueError):
         raise ResultError(path, "", "is no SVG of matplotlib")
 
 
+NUMBERS = re.compile(r' (d|x|y|points|transform)="([^"]*)"')
+SCALE, LONG_NUMBER = r"(?:scale|matrix)\([^)]*\)", r"-?\d+\.\d{3,}"
+
+
+def _shorter(match):
+    """Coordinates to a hundredth of a point; scales as they are."""
+    name, value = match.group(1), " ".join(match.group(2).split())
+    if name == "d":
+        value = re.sub(r" ?([MLHVCSQTAZ]) ?", r"\1", value, flags=re.I)
+    return ' %s="%s"' % (name, re.sub(SCALE + "|(" + LONG_NUMBER + ")", lambda m: (
+        "%.2f" % float(m.group(1))).rstrip("0").rstrip(".") if m.group(1) else m.group(0), value))
+
+
+def compact(svg):
+    """An SVG of matplotlib without what only programs that edit it need."""
+    svg = re.sub(r"<\?xml.*?\?>|<!DOCTYPE.*?>|<!--.*?-->|<metadata>.*?</metadata>", "", svg, flags=re.S)
+    used = set(re.findall(r"#([\w-]+)", svg))
+    svg = re.sub(r' id="([^"]*)"', lambda m: m.group(0) if m.group(1) in used else "", svg)
+    svg = re.sub(r' style="[^"]*"', lambda m: m.group(0).replace(": ", ":").replace("; ", ";"), svg)
+    return re.sub(r">\s+<", "><", NUMBERS.sub(_shorter, svg)).strip()
+
+
 def embedded(path):
-    """(data URI, width, height) of an SVG or PNG file."""
+    """(data URI, width, height) of an SVG, PNG or GIF file."""
     data = bytes_of(path)
     if path.endswith(".svg"):
         width, height = _svg_size(data, path)
         # Shorter than base64: inside, quotes are single, and only what the address or the attribute would end at is encoded.
-        text = data.decode("utf-8").replace("'", "&apos;").replace('"', "'").replace("&", "&amp;")
+        text = compact(data.decode("utf-8")).replace("'", "&apos;").replace('"', "'").replace("&", "&amp;")
         return "data:image/svg+xml," + text.replace("%", "%25").replace("#", "%23").replace("\n", " "), width, height
-    if data[:8] != b"\x89PNG\r\n\x1a\n":
-        raise ResultError(path, "", "is no PNG")
-    width, height = struct.unpack(">II", data[16:24])
-    return "data:image/png;base64," + base64.b64encode(data).decode(), width * 96 // 300, height * 96 // 300
+    if path.endswith(".gif") and data[:6] in (b"GIF87a", b"GIF89a"):
+        kind, dots, (width, height) = "gif", 110, struct.unpack("<HH", data[6:10])
+    elif data[:8] == b"\x89PNG\r\n\x1a\n":
+        kind, dots, (width, height) = "png", 200, struct.unpack(">II", data[16:24])
+    else:
+        raise ResultError(path, "", "is no PNG" if path.endswith(".png") else "is no GIF")
+    return "data:image/%s;base64,%s" % (kind, base64.b64encode(data).decode()), width * SCREEN // dots, height * SCREEN // dots
+
+
+def _still(paths):
+    """The first of the files, unless another is much shorter: lines stay sharp, clouds of points stay small."""
+    found = [embedded(p) for p in paths]
+    shortest = min(len(uri) for uri, _, _ in found)
+    return next(f for f in found if len(f[0]) <= LONGER * shortest)
+
+
+def _image(experiment):
+    """What moves stands still on paper and where the reader asked for less motion, and can be stopped."""
+    still = 'src="%s" width="%d" height="%d"' % _still(experiment["images"])
+    alt = ' alt="%s"' % esc(experiment["title"])
+    if not experiment.get("moving"):
+        return "<img %s%s>" % (still, alt)
+    return ('<picture><source media="%s" %s><img src="%s" width="%d" height="%d"%s></picture>'
+            '<p class="buttons"><button type="button" class="stop" hidden>Stop</button></p>') % (
+        STILL, still.replace("src=", "srcset=", 1), *embedded(experiment["moving"]), alt)
 
 
 def command(experiment):
@@ -39,14 +88,13 @@ def command(experiment):
 
 def figure(experiment):
     name, title = experiment["experiment"], prose(experiment["title"])
-    uri, width, height = embedded(experiment["image"])
     about = ["computed in " + seconds(experiment["computing_seconds"])] if "computing_seconds" in experiment else []
     if "numbers" in experiment:
         about.append("%d number%s in <code>%s</code>" % (
             experiment["rows"], "s" * (experiment["rows"] != 1), esc(experiment["numbers"])))
-    return ('<figure id="figure-%s"><div class="scroll" tabindex="0" role="group" aria-label="figure"><img src="%s" width="%d" height="%d" alt="%s"></div>'
+    return ('<figure id="figure-%s"><div class="scroll" tabindex="0" role="group" aria-label="figure">%s</div>'
             '<figcaption>%s. %s <code>%s</code>%s</figcaption></figure>') % (
-        esc(name), uri, width, height, esc(experiment["title"]), title.rstrip("."), prose(experiment.get("question", "")),
+        esc(name), _image(experiment), title.rstrip("."), prose(experiment.get("question", "")),
         esc(command(experiment)), " (%s)" % ", ".join(about) if about else "")
 
 

@@ -99,15 +99,16 @@ def _experiments(out, folder):
 
 
 def _experiment(run):
-    return dict(run.manifest, numbers=run.file, rows=len(run.rows), image=_figure(run.folder))
+    return dict(run.manifest, numbers=run.file, rows=len(run.rows), **_figure(run.folder))
 
 
 def _figure(run):
-    """The figure's file, drawn now where it is missing or older than its numbers."""
+    """The figure's files, drawn now where they are missing or older than the numbers."""
     newest = max(os.path.getmtime(os.path.join(run, f)) for f in os.listdir(run) if f.endswith((".csv", ".json")))
     files = [os.path.join(run, "figure" + s) for s in (".svg", ".png")]
     if not all(os.path.exists(f) and os.path.getmtime(f) >= newest for f in files):
         done = subprocess.run([sys.executable, os.path.join(ROOT, "plots", "plot.py"), run], capture_output=True, text=True)
         if done.returncode:
             raise ResultError(run, "", "no figure: " + one_line(done.stderr.strip().split("\n")[-1]))
-    return min(files, key=os.path.getsize)
+    moving = os.path.join(run, "figure.gif")
+    return {"images": files, "moving": moving if os.path.exists(moving) else None}

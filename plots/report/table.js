@@ -41,3 +41,14 @@ addEventListener('afterprint', () => document.querySelectorAll('details[data-fol
   d.open = false;
   delete d.dataset.folded;
 }));
+// Figures that move can be stopped, and started where less motion was asked for.
+document.querySelectorAll('button.stop').forEach(button => {
+  const still = button.closest('figure').querySelector('source'), usual = still.media;
+  const show = stands => {
+    still.media = stands ? 'all' : 'print';
+    button.textContent = stands ? 'Play' : 'Stop';
+  };
+  button.hidden = false;
+  show(matchMedia(usual).matches);
+  button.addEventListener('click', () => show(still.media !== 'all'));
+});

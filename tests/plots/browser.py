@@ -94,11 +94,12 @@ class Browser:
         elif method == "Network.requestWillBeSent" and not parameters["request"]["url"].startswith(("file:", "data:", "about:")):
             self.problems.append("asks the network for " + parameters["request"]["url"])
 
-    def open(self, path, width=1280, height=800, dark=False, media=""):
+    def open(self, path, width=1280, height=800, dark=False, media="", still=False):
         self.call("Emulation.setDeviceMetricsOverride", {"width": width, "height": height, "deviceScaleFactor": 1,
                                                          "mobile": width < 500})
         self.call("Emulation.setEmulatedMedia", {"media": media, "features": [
-            {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]})
+            {"name": "prefers-color-scheme", "value": "dark" if dark else "light"},
+            {"name": "prefers-reduced-motion", "value": "reduce" if still else "no-preference"}]})
         self.events.clear()
         self.call("Page.navigate", {"url": "file://" + os.path.abspath(path)})
         while "Page.loadEventFired" not in self.events:

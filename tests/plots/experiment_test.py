@@ -292,6 +292,20 @@ class Others(Folder):
         self.assertEqual(boxes[:3], boxes[3:])
         self.assertIn("nfe 10", by_gid(figure, "row")[0].get_text())
 
+    def test_a_palette_is_taken_where_no_eye_sees_it(self):
+        try:
+            from PIL import Image
+        except ImportError:
+            self.skipTest("palettes need pillow")
+        import io
+        rng = np.random.default_rng(1)
+        for pixels, mode in ((rng.integers(0, 4, (50, 50, 3)), "P"), (rng.integers(0, 256, (50, 50, 3)), "RGB")):
+            out = io.BytesIO()
+            Image.fromarray(pixels.astype(np.uint8)).save(out, format="PNG", dpi=(200, 200))
+            with Image.open(io.BytesIO(plot.palette(out.getvalue()))) as image:
+                self.assertEqual((image.mode, round(image.info["dpi"][0])), (mode, 200))
+                self.assertLess(np.abs(np.asarray(image.convert("RGB"), float) - pixels).max(), 1)
+
     def test_the_same_folder_gives_the_same_bytes(self):
         folder = self.run_folder("dots")
         self.assertEqual(plot.files_of(folder, None), plot.files_of(folder, None))

@@ -15,6 +15,7 @@ import browser as browsers  # noqa: E402
 from report import material, page  # noqa: E402
 
 PROGRAM, BROWSER, PAGE = "", None, ""
+GIF = os.path.join(HERE, "baseline", "moving.gif")
 ALL = "document.head.append(Object.assign(document.createElement('style'), {textContent: '.claim{content-visibility:visible}'}))"
 CONTRAST = """(() => {
   const part = c => (c /= 255) <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
@@ -96,6 +97,30 @@ class Layout(Open):
         self.assertEqual(BROWSER.run("getComputedStyle(document.querySelector('.filter')).display"), "none")
         BROWSER.run("dispatchEvent(new Event('afterprint'))")
         self.assertGreater(BROWSER.run("document.querySelectorAll('details:not([open], .long)').length"), 0)
+
+
+class Motion(Open):
+    SHOWN = "document.querySelector('picture img').currentSrc.slice(5, 14)"
+
+    def press(self):
+        BROWSER.run("document.querySelector('button.stop').click()")
+        BROWSER.run(REST)
+        return BROWSER.run("document.querySelector('button.stop').textContent")
+
+    def test_a_figure_moves_until_it_is_stopped(self):
+        self.open()
+        BROWSER.run("document.getElementById('others').scrollIntoView()")
+        BROWSER.run(REST)
+        self.assertEqual(BROWSER.run(self.SHOWN), "image/gif")
+        self.assertEqual((self.press(), BROWSER.run(self.SHOWN)), ("Play", "image/png"))
+        self.assertEqual((self.press(), BROWSER.run(self.SHOWN)), ("Stop", "image/gif"))
+
+    def test_where_less_motion_is_asked_for_it_moves_only_when_told(self):
+        self.open(still=True)
+        BROWSER.run("document.getElementById('others').scrollIntoView()")
+        BROWSER.run(REST)
+        self.assertEqual(BROWSER.run(self.SHOWN), "image/png")
+        self.assertEqual((self.press(), BROWSER.run(self.SHOWN)), ("Stop", "image/gif"))
 
 
 class Structure(Open):
@@ -235,7 +260,9 @@ if __name__ == "__main__":
         PAGE = os.path.join(folder, "report.html")
         kept = material.of_repository()
         kept.experiments = [{"experiment": "a-wide-one", "title": "A wide figure", "claims": ["prop3-exact", "prop3-scaled"],
-                             "image": os.path.join(HERE, "..", "..", "plots", "gallery", "error-against-evaluations.png")}]
+                             "images": [os.path.join(HERE, "..", "..", "plots", "gallery", "error-against-evaluations.png")]},
+                            {"experiment": "one-that-moves", "title": "It moves", "claims": [], "moving": GIF,
+                             "images": [os.path.join(HERE, "baseline", "lines.png")]}]
         with open(PAGE, "w", encoding="utf-8") as f:
             f.write(page.text(kept))
         BROWSER = browsers.Browser(found)

@@ -18,7 +18,7 @@ ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(ROOT, "plots"))
 from files import ResultError  # noqa: E402
-from report import answer, findings, material, page, paper, recorded, words  # noqa: E402
+from report import answer, figures, findings, material, page, paper, recorded, words  # noqa: E402
 
 PROGRAM = ""  # path of lml
 CLAIM = {"id": "prop3-exact", "source": "Prop. 3", "group": "laws", "title": "The law is p <b>", "statement": "s & t",
@@ -191,7 +191,7 @@ class Page(Folder):
 
 
 class Results(Folder):
-    def run_folder(self, name="mine", **changes):
+    def run_folder(self, name="mine", moving=False, **changes):
         self.write(name + "/measurements.csv", "a,measure,value,error\n1,tv,0.5,0.01\n")
         with open(self.path(name, "measurements.csv"), "rb") as f:
             digest = hashlib.sha256(f.read()).hexdigest()
@@ -203,16 +203,36 @@ class Results(Folder):
             <style>*{fill:#fff;font-family:'A'}</style><text>50% &lt; 1 &amp; more</text></svg>""")
         with open(self.path(name, "figure.png"), "wb") as f:
             f.write(b"\x89PNG\r\n\x1a\n" + b"0" * 400)
+        if moving:
+            with open(self.path(name, "figure.gif"), "wb") as f:
+                f.write(b"GIF89a" + bytes([110, 0, 55, 0]))
 
     def test_a_run_stands_in_its_claims_section_once(self):
         self.run_folder()
         text = page.text(material.of_results(self.folder))
         section = text[text.index('<section id="prop3-exact"'):]
-        self.assertIn('width="96" height="48" alt="A title"', section[:section.index("</section>")])
+        self.assertIn('width="120" height="60" alt="A title"', section[:section.index("</section>")])
         self.assertEqual(text.count('<img src="data:image'), 1)
         image = html.unescape(re.search('<img src="data:image/svg.xml,([^"]*)"', text).group(1))
         drawing = ElementTree.fromstring(urllib.parse.unquote(image))
         self.assertEqual([e.text for e in drawing], ["*{fill:#fff;font-family:'A'}", "50% < 1 & more"])
+
+    def test_a_figure_that_moves_stands_still_on_paper_and_where_less_motion_is_asked_for(self):
+        self.run_folder(moving=True)
+        text = page.text(material.of_results(self.folder))
+        picture = text[text.index("<picture>"):text.index("</picture>")]
+        self.assertRegex(picture, '<source media="print, .prefers-reduced-motion: reduce." srcset="data:image/svg.xml,')
+        self.assertRegex(picture, '<img src="data:image/gif;base64,[^"]*" width="120" height="60" alt="A title">')
+
+    def test_drawings_are_shortened_not_changed(self):
+        shorter = figures.compact("""<?xml version="1.0"?><svg><metadata><a/></metadata><!-- x -->
+            <g id="unused"><path id="p" d="M 0 1.23456
+L -1 2
+z
+" style="stroke: #000000; fill: none"/></g>
+            <use xlink:href="#p" transform="translate(1.23456 0) scale(0.015625)"/></svg>""")
+        self.assertEqual(shorter, '<svg><g><path id="p" d="M0 1.23L-1 2z" style="stroke:#000000;fill:none"/></g>'
+                                  '<use xlink:href="#p" transform="translate(1.23 0) scale(0.015625)"/></svg>')
 
     def test_a_run_about_no_claim_has_a_place_after_the_claims(self):
         for claims in ([], ["unheard-of"]):
@@ -223,7 +243,7 @@ class Results(Folder):
                 self.assertIn('<a href="#others">', text[:text.index("<main>")])
                 others = text[text.index('<section id="others"'):]
                 self.assertNotIn('<section id="prop', others)
-                for part in ("A title", "Why?", 'width="96" height="48" alt="A title"',
+                for part in ("A title", "Why?", 'width="120" height="60" alt="A title"',
                              "./lml run mine --quick --set &#x27;target=ring 8&#x27;", "computed in 2.5 s", "1 number in",
                              "mine/measurements.csv"):
                     self.assertIn(part, others)
