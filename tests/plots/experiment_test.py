@@ -298,13 +298,13 @@ class Others(Folder):
         except ImportError:
             self.skipTest("palettes need pillow")
         import io
-        rng = np.random.default_rng(1)
-        for pixels, mode in ((rng.integers(0, 4, (50, 50, 3)), "P"), (rng.integers(0, 256, (50, 50, 3)), "RGB")):
-            out = io.BytesIO()
-            Image.fromarray(pixels.astype(np.uint8)).save(out, format="PNG", dpi=(200, 200))
-            with Image.open(io.BytesIO(plot.palette(out.getvalue()))) as image:
-                self.assertEqual((image.mode, round(image.info["dpi"][0])), (mode, 200))
-                self.assertLess(np.abs(np.asarray(image.convert("RGB"), float) - pixels).max(), 1)
+        drawing, out = io.BytesIO(), io.BytesIO()
+        drawn(self.run_folder("lines")).savefig(drawing, dpi=100)
+        Image.fromarray(np.random.default_rng(1).integers(0, 256, (50, 50, 3)).astype(np.uint8)).save(out, "PNG", dpi=(100, 100))
+        for data, mode in ((drawing.getvalue(), "P"), (out.getvalue(), "RGB")):
+            with Image.open(io.BytesIO(data)) as whole, Image.open(io.BytesIO(plot.palette(data))) as small:
+                self.assertEqual((small.mode, round(small.info["dpi"][0])), (mode, 100))
+                self.assertLess(difference(*(np.asarray(i.convert("RGB"), float) for i in (whole, small))), plot.SEEN_RMS)
 
     def test_the_same_folder_gives_the_same_bytes(self):
         folder = self.run_folder("dots")
