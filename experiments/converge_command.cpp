@@ -51,6 +51,8 @@ int converge_command(const Common& common) {
     out.put("hellinger", array(hellinger));
     out.put("chi2_bound", array(bound));
     out.put("error_estimate", figure(flow.error));
+    if (!common.out.empty() && flow.curves)
+      for (auto& [name, values] : flow.curves()) out.put(name, std::move(values));
     text += table(rows) + "errors below " + brief(flow.error) + "; " + flow.method + "\n";
   }
   return finish(common, "converge", spec, out, text);

@@ -38,6 +38,8 @@ struct FlowAnswer {
   double start = 0;                           // chi2 at time 0, infinite where it is
   double gap = 0;                             // of the corrected dynamics, to which Proposition 4 belongs
   double error = 0;
+  /// x, target_density [n] and density [times][n]; on the line only, else nothing.
+  std::function<std::vector<std::pair<std::string, Array>>()> curves = nullptr;
 };
 
 /// All throw BadInput ("/target", "/method", "/metric") where no method fits.

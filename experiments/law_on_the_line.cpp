@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <memory>
 
 #include "dynamics/wide_start.hpp"
 #include "experiments/law_backends.hpp"
@@ -15,6 +16,8 @@ double share(Calculus calculus) {
   if (calculus == Calculus::ito) return 0;
   return calculus == Calculus::corrected ? 1 : 0.5;
 }
+
+using Curves = std::vector<std::pair<std::string, Array>>;
 
 Vec one(double v) { return Vec::Constant(1, v); }
 
@@ -32,7 +35,6 @@ StationaryAnswer stationary(const Metric& metric, Calculus calculus) {
   out.error =
       rounding + std::max({distance(out.divergences, coarse.divergences()), std::abs(fine.mean() - coarse.mean()),
                            std::abs(fine.variance() - coarse.variance())});
-  using Curves = std::vector<std::pair<std::string, Array>>;
   out.curves = [x = array(fine.nodes()), q = array(fine.density()), p = array(fine.target_density())] {
     return Curves{{"x", x}, {"density", q}, {"target_density", p}};
   };
@@ -54,7 +56,7 @@ GapAnswer gap(const Metric& metric) {
 FlowAnswer flow(const Metric& metric, Calculus calculus, const Marginal& initial, const std::vector<double>& times) {
   const double theta = share(calculus);
   const bool wide = chi2_is_infinite(initial, metric.marginal());
-  const Line fine(metric, theta, fine_degree, wide ? nullptr : &initial);
+  Line fine(metric, theta, fine_degree, wide ? nullptr : &initial);
   FlowAnswer out{.existence = fine.existence(), .method = spectral};
   if (!out.existence.exists) return out;
   if (!out.existence.unique)
@@ -74,6 +76,13 @@ FlowAnswer flow(const Metric& metric, Calculus calculus, const Marginal& initial
   out.start = fine.flow(initial, {0.0})[0].chi2;
   for (std::size_t i = 0; i < times.size(); ++i)
     out.error = std::max(out.error, distance(out.divergences[i], check[i]));
+  out.curves = [line = std::make_shared<const Line>(std::move(fine)), initial, times] {
+    Array densities{{Index(times.size()), line->size()}, {}};
+    for (const Vec& at : line->densities(initial, times))
+      densities.values.insert(densities.values.end(), at.begin(), at.end());
+    return Curves{
+        {"x", array(line->nodes())}, {"density", densities}, {"target_density", array(line->target_density())}};
+  };
   return out;
 }
 

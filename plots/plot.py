@@ -14,7 +14,7 @@ SUFFIXES = (".svg", ".pdf", ".png")
 ANIMATED = ".gif"
 DOTS_AN_INCH = 200  # of an experiment's figure, many of which go into one page
 SEEN_RMS = 2  # of 255, in one colour: what a palette may change
-FRAME_DOTS, FRAME_MILLISECONDS, LAST_MILLISECONDS = 110, 90, 1500
+FRAME_DOTS, FRAME_COLOURS, FRAME_MILLISECONDS, LAST_MILLISECONDS = 110, 48, 90, 1500
 
 
 def require_matplotlib():
@@ -105,7 +105,9 @@ def render_animation(figure, update, frames):
         figure.canvas.draw()
         size = figure.canvas.get_width_height()
         images.append(Image.frombytes("RGBA", size, bytes(figure.canvas.buffer_rgba())).convert("RGB"))
-    palette = images[-1].quantize(64)
+    palette = images[-1].quantize(FRAME_COLOURS, kmeans=2)
+    colours, ground = palette.getpalette(), 3 * palette.getpixel((0, 0))
+    palette.putpalette(colours[:ground] + [255] * 3 + colours[ground + 3:])
     images = [i.quantize(palette=palette, dither=0) for i in images]
     out = io.BytesIO()
     images[0].save(out, format="GIF", save_all=True, append_images=images[1:], loop=0, optimize=True,

@@ -55,6 +55,32 @@ TEST(Laws, AMetricThatVanishesHasNoGap) {
   EXPECT_FALSE(r["unique"].get<bool>());
 }
 
+// The trapezoid rule on the nodes of spectral elements is good to about 1e-3.
+TEST(Laws, DensitiesAlongTheFlowAreThoseWhoseDivergencesAreGiven) {
+  const test::Folder folder;
+  Common common = with({R"(metric={"curvature":"exact","damping":3})", "calculus=ito", "times=[0,0.5,2]",
+                        R"(initial={"kind":"gaussian_mixture","weights":[1],"means":[[0.5]],"covariances":[0.25]})"});
+  common.out = (folder.path() / "run").string();
+  testing::internal::CaptureStdout();
+  EXPECT_EQ(converge_command(common), 0);
+  const Json r = parse_json(testing::internal::GetCapturedStdout(), "answer");
+  const auto x = r["x"].get<std::vector<double>>(), p = r["target_density"].get<std::vector<double>>();
+  const auto q = r["density"].get<std::vector<std::vector<double>>>();
+  ASSERT_EQ(q.size(), 3u);
+  for (std::size_t k = 0; k < 3; ++k) {
+    double mass = 0, distance = 0;
+    for (std::size_t i = 1; i < x.size(); ++i) {
+      const double width = (x[i] - x[i - 1]) / 2;
+      for (const std::size_t j : {i - 1, i}) {
+        mass += width * q[k][j];
+        distance += width * std::abs(q[k][j] - p[j]) / 2;
+      }
+    }
+    EXPECT_NEAR(mass, 1, 2e-3);
+    EXPECT_NEAR(distance, r["total_variation"][k].get<double>(), 2e-3);
+  }
+}
+
 TEST(Laws, MistakesAreNamedByTheirPlace) {
   const auto gap = [](const char* metric) { return refusal(gap_command, {std::string("metric=") + metric}); };
   EXPECT_EQ(gap(R"({"curvature":"exact","damping":-1})"), "--set: /metric/damping: must be finite and >= 0");

@@ -149,7 +149,17 @@ def flow():
     return [{"sigma": "1", "measure": "m", "value": 1, "error": ""}], arrays, {"figure": "flow", "jobs": jobs}
 
 
-CASES = {f.__name__: f for f in (lines, panels, dots, heat, plane, flow, paths, images)}
+def relaxation():
+    x, times = np.linspace(-3, 3, 50), np.array([0, 1, 3.0])
+    jobs = [{"command": "converge", "spec": {}, "vary": {"calculus": k}} for k in ("none", "all")]
+    arrays = [{"x": x, "target_density": np.exp(-x * x), "times": times, "chi2": 1 / (1 + k * times),
+               "density": np.exp(-np.square(x - np.exp(-k * times)[:, None]))} for k in (0.5, 2)]
+    rows = [{"calculus": "all", "time": 0, "measure": "chi2", "value": 1, "error": ""}]
+    return rows, arrays, {"figure": "relaxation", "jobs": jobs, "axes": {"value": {"label": "chi2", "scale": "log"}},
+                          "draw": {"shown": [0, 3], "animated": True}}
+
+
+CASES = {f.__name__: f for f in (lines, panels, dots, heat, plane, flow, paths, images, relaxation)}
 
 
 def drawn(folder):
@@ -284,6 +294,26 @@ class Others(Folder):
         (gif,) = [d for p, d in plot.files_of(folder, None) if p.endswith(".gif")]
         with Image.open(io.BytesIO(gif)) as image:
             self.assertEqual(image.n_frames, 5)
+
+    def test_laws_that_relax_stand_at_their_times_and_move_with_them(self):
+        folder = self.run_folder("relaxation")
+        run = measurements.read_run(folder)
+        lines = by_gid(drawn(folder), "density")
+        self.assertEqual(len(lines), 4)  # two times, two laws
+        x = lines[3].get_xdata()
+        np.testing.assert_allclose(lines[3].get_ydata(), np.exp(-np.square(x - np.exp(-6))), atol=1e-12)
+        kind, _ = plot.draw_run(run)
+        figure, update, frames = kind.animate(run)
+        self.assertEqual(frames, 3)
+        update(2)
+        moving = [l.get_ydata() for l in figure.axes[0].lines]
+        np.testing.assert_allclose(moving[1], lines[3].get_ydata())
+        self.assertIn("/draw/shown: 2 is none of the times", self.refusal(folder, {"shown": [2]}))
+
+    def refusal(self, folder, draw):
+        with self.assertRaises(ResultError) as caught:
+            drawn(self.run_folder("relaxation", draw=draw))
+        return str(caught.exception)
 
     def test_images_of_one_start_stand_in_one_column(self):
         figure = drawn(self.run_folder("images"))
