@@ -19,6 +19,7 @@
 #include "experiments/mpi_processes.hpp"
 #include "experiments/output.hpp"
 #include "experiments/plot_command.hpp"
+#include "experiments/reader.hpp"
 #include "experiments/report_command.hpp"
 #include "experiments/run_command.hpp"
 
@@ -448,7 +449,15 @@ int main(int argc, char** argv) {
   } catch (const CLI::Success& e) {
     return app.exit(e);  // --help, --version
   } catch (const CLI::ParseError& e) {
-    std::fprintf(stderr, "lml: %s\n", lml::one_line(e.what()).c_str());
+    std::string said = e.what();
+    if (argc > 1 && argv[1][0] != '-' && app.get_subcommands().empty()) {
+      std::vector<std::string> names{"completion", "doctor", "test"};  // the launcher's own
+      for (const CLI::App* command : app.get_subcommands({})) names.push_back(command->get_name());
+      const auto meant = lml::nearest(argv[1], {names.begin(), names.end()});
+      said = "no command is called " + std::string(argv[1]) +
+             (meant ? "; did you mean " + std::string(*meant) + "?" : "") + " (lml --help names them all)";
+    }
+    std::fprintf(stderr, "lml: %s\n", lml::one_line(said).c_str());
     return 2;
   } catch (...) {
     return lml::status_of_what_ended();

@@ -84,6 +84,7 @@ _lml() {
             '') words=$(_lml_commands) ;;
             check) words=$(_lml_names paper_checks/claims) ;;
             run) words="all $(_lml_names experiments)" ;;
+            completion) words='bash zsh fish' ;;
             bench) [ -n "$second" ] || words='score dynamics samplers' ;;
           esac
           ;;

@@ -124,6 +124,7 @@ TEST(Spec, EveryMistakeIsNamedByItsPlace) {
        "/target/covariances: is missing"},
       {spec("target", R"({"kind":"point","points":[[1,2]]})"),
        "/target/kind: is not known: \"point\", did you mean points?"},
+      {spec("target", "\"ripe8\""), "/target: no built-in target is called \"ripe8\"; `lml targets` lists them"},
       {spec("target", "\"ring9\""), "/target: no built-in target is called \"ring9\", did you mean ring8?"},
       {spec("target", "3"), "/target: must be an object, is the number 3"},
       {spec("hessian", "1"), "/hessian: must be true or false, is the number 1"},

@@ -154,6 +154,12 @@ class Width(Folder):
             self.assertRegex(said.stdout, rf"Examples?[^\n]*:\n(.*\n)*  .*\blml {' '.join(command)}\b")
             self.assertLessEqual(len(widest(said.stdout)), 80, (command, widest(said.stdout)))
 
+    def test_a_command_that_is_none_is_named_with_the_nearest(self):
+        for word, meant in (("chek", "; did you mean check?"), ("stationery", "; did you mean stationary?"), ("xyz", "")):
+            said = call([PROGRAM, word], env=self.environment)
+            self.assertEqual((said.returncode, said.stdout), (2, ""))
+            self.assertEqual(said.stderr, f"lml: no command is called {word}{meant} (lml --help names them all)\n")
+
     def test_lists_fit(self):
         for command in ([], ["--help"], ["bench", "--help"], ["check", "--list"], ["run", "--list"], ["targets"]):
             said = call([PROGRAM, *command], env=self.environment, cwd=self.folder)
@@ -194,6 +200,7 @@ class Completion(Folder):
         experiments = sorted(p.stem for p in (ROOT / "experiments").glob("*.toml"))
         self.assertEqual(sorted(self.complete("lml run ")), sorted(["all", *experiments]))
         self.assertEqual(self.complete("lml bench s"), ["score", "samplers"])
+        self.assertEqual(self.complete("lml completion f"), ["fish"])
 
     def test_options_are_those_of_the_command(self):
         self.assertEqual(self.complete("lml run --q"), ["--quick"])
@@ -214,6 +221,21 @@ class Completion(Folder):
     @unittest.skipUnless(shutil.which("zsh"), "no zsh here")
     def test_zsh(self):
         self.assertEqual(self.complete("lml check prop2-fi", "zsh"), ["prop2-fisher"])
+
+    @unittest.skipUnless(shutil.which("fish"), "no fish here")
+    def test_fish(self):
+        script = self.launch("completion", "fish").stdout
+        for line, offered in (("lml check prop2-fi", ["prop2-fisher"]), ("lml score --set target=ri", ["target=ring8"]),
+                              ("lml run --qu", ["--quick"])):
+            said = call(["fish", "--no-config", "-c", script + f"\ncomplete --do-complete '{line}'"],
+                        env={**self.environment, **self.built_once}, cwd=self.folder)
+            self.assertEqual(said.stdout.split("\n")[:-1], offered, said.stderr)
+
+    def test_another_shell_is_refused(self):
+        for words, says in ((["tcsh"], "not for tcsh"), (["bash", "fish"], "one shell")):
+            said = self.launch("completion", *words)
+            self.assertEqual((said.returncode, said.stdout, said.stderr.count("\n")), (2, "", 1))
+            self.assertIn(says, said.stderr)
 
 
 class Interrupt(Folder):
