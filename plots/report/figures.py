@@ -70,13 +70,12 @@ def _still(paths):
 
 def _image(experiment):
     """What moves stands still on paper and where the reader asked for less motion, and can be stopped."""
-    still = 'src="%s" width="%d" height="%d"' % _still(experiment["images"])
-    alt = ' alt="%s"' % esc(experiment["title"])
+    still, alt = _still(experiment["images"]), ' alt="%s"' % esc(experiment["title"])
     if not experiment.get("moving"):
-        return "<img %s%s>" % (still, alt)
-    return ('<picture><source media="%s" %s><img src="%s" width="%d" height="%d"%s></picture>'
+        return '<img src="%s" width="%d" height="%d"' % still + alt + ">"
+    return ('<picture><source media="%s" srcset="%s" width="%d" height="%d"><img src="%s" width="%d" height="%d"%s></picture>'
             '<p class="buttons"><button type="button" class="stop" hidden>Stop</button></p>') % (
-        STILL, still.replace("src=", "srcset=", 1), *embedded(experiment["moving"]), alt)
+        STILL, still[0].replace(" ", "%20"), *still[1:], *embedded(experiment["moving"]), alt)
 
 
 def command(experiment):

@@ -112,14 +112,15 @@ class Motion(Open):
         BROWSER.run("document.getElementById('others').scrollIntoView()")
         BROWSER.run(REST)
         self.assertEqual(BROWSER.run(self.SHOWN), "image/gif")
-        self.assertEqual((self.press(), BROWSER.run(self.SHOWN)), ("Play", "image/png"))
+        self.assertEqual((self.press(), BROWSER.run(self.SHOWN)), ("Play", "image/svg"))
+        self.assertTrue(BROWSER.run("document.querySelector('picture img').naturalWidth"))
         self.assertEqual((self.press(), BROWSER.run(self.SHOWN)), ("Stop", "image/gif"))
 
     def test_where_less_motion_is_asked_for_it_moves_only_when_told(self):
         self.open(still=True)
         BROWSER.run("document.getElementById('others').scrollIntoView()")
         BROWSER.run(REST)
-        self.assertEqual(BROWSER.run(self.SHOWN), "image/png")
+        self.assertEqual(BROWSER.run(self.SHOWN), "image/svg")
         self.assertEqual((self.press(), BROWSER.run(self.SHOWN)), ("Stop", "image/gif"))
 
 
@@ -259,10 +260,14 @@ if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
         PAGE = os.path.join(folder, "report.html")
         kept = material.of_repository()
+        still = os.path.join(folder, "still.svg")
+        with open(still, "w", encoding="utf-8") as f:
+            f.write('<svg xmlns="http://www.w3.org/2000/svg" width="66pt" height="33pt"><path d="M 0 0 L 66 33" '
+                    'style="stroke: #d55e00; stroke-dasharray: 3.6, 1.2, 1.2"/></svg>')
         kept.experiments = [{"experiment": "a-wide-one", "title": "A wide figure", "claims": ["prop3-exact", "prop3-scaled"],
                              "images": [os.path.join(HERE, "..", "..", "plots", "gallery", "error-against-evaluations.png")]},
                             {"experiment": "one-that-moves", "title": "It moves", "claims": [], "moving": GIF,
-                             "images": [os.path.join(HERE, "baseline", "lines.png")]}]
+                             "images": [still]}]
         with open(PAGE, "w", encoding="utf-8") as f:
             f.write(page.text(kept))
         BROWSER = browsers.Browser(found)
