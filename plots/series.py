@@ -79,7 +79,7 @@ def caption(run, found=()):
         n = n or 1
         counts.append("%d seed%s" % (n, "" if n == 1 else "s"))
     said = [str(run.option("caption", "", str))] + list(found) + [", ".join(counts)]
-    head = "lml run %s%s. " % (run.name, SIZES.get(run.manifest["size"], ""))
+    head = "lml run %s%s: " % (run.name, SIZES.get(run.manifest["size"], ""))
     tail = "; ".join(t for t in said if t)
     return style._printable(head + (tail + "; " if tail else "") + "lml %s." % run.manifest["version"])
 

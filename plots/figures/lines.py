@@ -135,13 +135,13 @@ def _limits(run, grid, everything, share_y, logarithmic):
             axes.set_ylim(low - margin, high + margin)
 
 
-# A fan from one place near the left edge, below the middle.
+# A fan from one place near the left edge, in the lower third: what falls has passed above it.
 def _slopes(run, axes):
     orders = run.option("slopes", [], list)
     if not orders:
         return
     (x0, x1), (y0, y1) = axes.get_xlim(), axes.get_ylim()
-    start, width, top = x0 * (x1 / x0) ** 0.05, (x1 / x0) ** 0.22, y0 * (y1 / y0) ** 0.45
+    start, width, top = x0 * (x1 / x0) ** 0.05, (x1 / x0) ** 0.22, y0 * (y1 / y0) ** 0.33
     for order in orders:
         end = top * width ** -order
         if end < y0 * 1.05:

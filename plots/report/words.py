@@ -72,4 +72,6 @@ def needed(claim):
 
 
 def seconds(value):
+    if value < 0.1:
+        return "less than 0.1 s"
     return ("%.1f s" if value < 10 else "%.0f s") % value

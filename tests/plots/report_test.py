@@ -50,6 +50,10 @@ class Words(unittest.TestCase):
             self.assertEqual(words.number(value).replace("−9", "-9").replace("−16", "-16"), shown)
 
 
+    def test_times_read_well(self):
+        self.assertEqual([words.seconds(v) for v in (0.004, 0.84, 61)], ["less than 0.1 s", "0.8 s", "61 s"])
+
+
 class ThePaper(unittest.TestCase):
     def setUp(self):
         self.paper = paper.Paper()
