@@ -92,6 +92,10 @@ def render(figure, suffix, **how):
     return {".png": palette, ".svg": _with_palettes}.get(suffix, bytes)(out.getvalue())
 
 
+def _whiter(colour):
+    return [255] * len(colour) if min(colour, default=0) > 247 else colour
+
+
 def render_animation(figure, update, frames):
     """A GIF; None where pillow is not here."""
     try:
@@ -106,9 +110,9 @@ def render_animation(figure, update, frames):
         size = figure.canvas.get_width_height()
         images.append(Image.frombytes("RGBA", size, bytes(figure.canvas.buffer_rgba())).convert("RGB"))
     palette = images[-1].quantize(FRAME_COLOURS, kmeans=2)
-    colours, ground = palette.getpalette(), 3 * palette.getpixel((0, 0))
-    palette.putpalette(colours[:ground] + [255] * 3 + colours[ground + 3:])
     images = [i.quantize(palette=palette, dither=0) for i in images]
+    for image in images:  # what pillow takes for white is nearly so
+        image.putpalette([c for k in range(0, 3 * FRAME_COLOURS, 3) for c in _whiter(image.getpalette()[k:k + 3])])
     out = io.BytesIO()
     images[0].save(out, format="GIF", save_all=True, append_images=images[1:], loop=0, optimize=True,
                    duration=[FRAME_MILLISECONDS] * (frames - 1) + [LAST_MILLISECONDS])

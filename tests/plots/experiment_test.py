@@ -294,6 +294,7 @@ class Others(Folder):
         (gif,) = [d for p, d in plot.files_of(folder, None) if p.endswith(".gif")]
         with Image.open(io.BytesIO(gif)) as image:
             self.assertEqual(image.n_frames, 5)
+            self.assertEqual(image.convert("RGB").getpixel((0, 0)), (255, 255, 255))
 
     def test_laws_that_relax_stand_at_their_times_and_move_with_them(self):
         folder = self.run_folder("relaxation")
