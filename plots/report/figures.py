@@ -1,11 +1,13 @@
 """Figures inside the page, as data, each once."""
 import base64
+import os
 import re
 import shlex
 import struct
 import xml.etree.ElementTree as ElementTree
 
 from files import ResultError, bytes_of
+from report.paper import ROOT
 from report.words import esc, prose, seconds
 
 
@@ -79,10 +81,12 @@ def _image(experiment):
 
 
 def command(experiment):
-    """How the experiment is run again."""
+    """How the experiment is run again: by its name, or by its file where it is one of the reader's own."""
+    name = experiment["experiment"]
+    name += "" if os.path.exists(os.path.join(ROOT, "experiments", name + ".toml")) else ".toml"
     size = {"quick": ["--quick"], "full": ["--full"]}.get(experiment.get("size"), [])
     changed = [w for s in experiment.get("set") or () for w in ("--set", str(s))]
-    return "./lml run " + " ".join(shlex.quote(w) for w in [experiment["experiment"]] + size + changed)
+    return "./lml run " + " ".join(shlex.quote(w) for w in [name] + size + changed)
 
 
 def figure(experiment):

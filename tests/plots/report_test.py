@@ -228,6 +228,9 @@ class Results(Folder):
         self.assertRegex(picture, '<source media="print, .prefers-reduced-motion: reduce." srcset="data:image/svg.xml,')
         self.assertRegex(picture, '<img src="data:image/gif;base64,[^"]*" width="120" height="60" alt="A title">')
 
+    def test_an_experiment_of_the_repository_is_run_by_its_name(self):
+        self.assertEqual(figures.command({"experiment": "fig9", "size": "full"}), "./lml run fig9 --full")
+
     def test_drawings_are_shortened_not_changed(self):
         shorter = figures.compact("""<?xml version="1.0"?><svg><metadata><a/></metadata><!-- x -->
             <g id="unused"><path id="p" d="M 0 1.23456
@@ -248,7 +251,7 @@ z
                 others = text[text.index('<section id="others"'):]
                 self.assertNotIn('<section id="prop', others)
                 for part in ("A title", "Why?", 'width="120" height="60" alt="A title"',
-                             "./lml run mine --quick --set &#x27;target=ring 8&#x27;", "computed in 2.5 s", "1 number in",
+                             "./lml run mine.toml --quick --set &#x27;target=ring 8&#x27;", "computed in 2.5 s", "1 number in",
                              "mine/measurements.csv"):
                     self.assertIn(part, others)
         self.run_folder()
