@@ -141,7 +141,8 @@ TargetAttack attack_target(Reading reading, const Target& target, bool repaired)
         Vec x;
         Time t{1, 1};
         decode(p, x, t);
-        const Local local = Marginal(target, t).at(x);
+        const Marginal p_t(target, t);
+        const Local local = p_t.at(x);
         const Vec eps = local.epsilon();
         // As has_direction: rounding moves u by less than 1e-11.
         if (!(eps.norm() > 1e-5 * (x.norm() + t.alpha * farthest) / t.sigma))

@@ -7,6 +7,8 @@ from report.words import VERDICT, esc, number, prose
 
 COLUMNS = (("holds", "What holds"), ("fails", "What does not"), ("instead", "What to use instead"))
 OPEN = "What stays open"
+SYMBOLS = prose("The paper's symbols: p_t the noisy law of the data, p any law, s the score, D the damped metric, div D its divergence, C the"
+                " Poincare constant, D_y the diameter of the data, d the dimension, eps the noise prediction.")
 VALUE = re.compile(r"\{([\w-]+)(:%)?\}")
 
 
@@ -47,6 +49,8 @@ def verdict_sentence(material):
 
 
 def counts(claims):
+    """Of the paper's claims and this project's, not of the reader's own."""
+    claims = [c for c in claims if not c["id"].startswith("own-")]
     number_of = {v: sum(c["verdict"] == v for c in claims) for v in VERDICT}
     words = ["%d hold" % number_of["supported"], "%d fail" % number_of["refuted"]]
     if number_of["inconclusive"]:
@@ -62,8 +66,9 @@ def section(material):
         return '<p class="lead">Asked of the target %s alone. %s.</p>' % (esc(material.target), esc(counts(material.claims)))
     sentence = verdict_sentence(material)
     out = ['<p class="lead">%s</p>' % sentence] if sentence else []
-    out.append('<p class="soft">arXiv 2505.24222, on exact targets, every check with a control that it must reject. %s.'
-               ' <a href="#verdicts">All verdicts</a></p>' % esc(counts(material.claims)))
+    out.append('<p class="soft">arXiv 2505.24222, settled on exact targets and on trained networks; every check also had to give'
+               ' the opposite verdict where that is known to be right. %s, several of them readings of one sentence of the'
+               ' paper%s. <a href="#verdicts">All verdicts</a></p>' % (esc(counts(material.claims)), _origin(material.claims)))
     columns = []
     for column, heading in COLUMNS:
         items = sentences(material, column)
@@ -72,6 +77,8 @@ def section(material):
                 '<li>%s %s</li>' % (text, _links(ids)) for text, ids in items)))
     if columns:
         out.append('<div class="columns">%s</div>' % "".join(columns))
+    if columns:
+        out.append('<p class="soft">%s</p>' % SYMBOLS)
     unsettled = sentences(material, "open")
     if unsettled:
         out.append('<details><summary>%s</summary><ul>%s</ul></details>' % (OPEN, "".join(
@@ -81,6 +88,12 @@ def section(material):
         out.append('<p class="warn">Not as recorded in this run: %s</p>' % ", ".join(
             '<a href="#%s">%s</a>' % (esc(c), esc(c)) for c in wrong))
     return "".join(out)
+
+
+def _origin(claims):
+    ran = sum("seconds" in c for c in claims if c["verdict"] != "not_run")
+    kept = sum("seconds" not in c for c in claims if c["verdict"] != "not_run")
+    return " (%d computed here, %d results kept in the repository)" % (ran, kept) if kept else ""
 
 
 def _links(ids):

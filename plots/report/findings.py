@@ -50,7 +50,7 @@ def _claim(claim, figures):
         claim["id"], VERDICT[claim["verdict"]].capitalize(), _plain(claim["title"]), claim["source"])]
     out.append("*Claim.* " + _plain(claim["statement"]))
     if claim["verdict"] == "not_run":
-        return out + ["*Why not.* " + _plain(claim["why"].rstrip(".")).capitalize() + "."]
+        return out + ["*Why not.* " + claim["why"][:1].upper() + _plain(claim["why"].rstrip("."))[1:] + "."]
     out.append("*Found.* " + _plain(claim["finding"]))
     if claim.get("repair"):
         out.append("*Instead.* %s." % _plain(claim["repair"]["statement"].rstrip(".")))
