@@ -10,8 +10,9 @@
 namespace lml {
 
 void plot_command(const PlotOptions& options) {
+  const std::string out = "--out=" + options.out;  // joined: it may begin with a hyphen
   std::vector<const char*> argv{"python3", LML_SOURCE_DIR "/plots/plot.py"};
-  if (!options.out.empty()) argv.insert(argv.end(), {"--out", options.out.c_str()});
+  if (!options.out.empty()) argv.push_back(out.c_str());
   argv.insert(argv.end(), {"--", options.result.c_str(), nullptr});
   ::execvp(argv[0], const_cast<char**>(argv.data()));
   throw NotHere(std::string("python3: ") + std::strerror(errno) +

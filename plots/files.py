@@ -73,18 +73,43 @@ def write(files):
             os.unlink(beside)
 
 
+def tell(text):
+    """On standard error, whose reader may have left."""
+    try:
+        print(text, file=sys.stderr, flush=True)
+    except OSError:
+        _forget(sys.stderr)
+
+
+def _forget(stream):
+    """The interpreter would write again, when it ends, what could not be written."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def answer(text):
+    """On standard output."""
+    try:
+        print(text, flush=True)
+    except OSError as e:
+        _forget(sys.stdout)
+        raise ResultError("standard output", "", "cannot be written: %s" % e.strerror)
+
+
 def with_statuses_of_lml(main):
-    """Runs a program: what is wrong ends with status 2. An uncaught exception would end with 1, which in lml says that a
-    verdict differs."""
+    """Runs a program: what is wrong ends with status 2, Ctrl-C with 130. An uncaught exception would end with 1, which in
+    lml says that a verdict differs."""
+    status = 2
     try:
         main()
     except SystemExit as e:
         if not isinstance(e.code, str):
             raise
         message = e.code
+    except KeyboardInterrupt:
+        message, status = "stopped; nothing half-written is left", 130
     except Exception:
         message = traceback.format_exc()
     else:
         return
-    print(message, file=sys.stderr)
-    sys.exit(2)
+    tell(message)
+    sys.exit(status)

@@ -6,9 +6,11 @@ import io
 import math
 import os
 import re
+import shlex
 
 from files import ResultError, bytes_of, document
 
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 VERSION = (0, 1, 0)  # of lml, whose results are known here; a test holds both together
 
 
@@ -105,6 +107,17 @@ def _tensor(data):
     return np.frombuffer(data[8 + length + begin:8 + length + end], dtype=kind).reshape(entry["shape"])
 
 
+def command(manifest, folder):
+    """That makes the folder."""
+    name = manifest["experiment"]
+    own = not os.path.exists(os.path.join(ROOT, "experiments", name + ".toml"))
+    words = ["./lml" if os.environ.get("LML_LAUNCHER") else "lml", "run", name + (".toml" if own else "")]
+    words += {"quick": ["--quick"], "full": ["--full"]}.get(manifest["size"], [])
+    words += [w for s in manifest.get("set") or () for w in ("--set", str(s))]
+    results = os.path.dirname(os.path.normpath(folder)) or "."
+    return " ".join(shlex.quote(w) for w in words + ([] if results == "results" else ["--out", results]))
+
+
 def _newer(version):
     digits = re.match(r"(\d+)\.(\d+)\.(\d+)", version)
     return not digits or tuple(map(int, digits.groups())) > VERSION
@@ -124,7 +137,7 @@ def read_run(folder):
     if not all(isinstance(c, str) for c in manifest["claims"]):
         raise ResultError(path, "/claims", "must be names")
     if manifest.get("complete") is not True:
-        raise ResultError(folder, "", "is incomplete: the same `lml run %s` goes on with it" % manifest["experiment"])
+        raise ResultError(folder, "", "is incomplete: `%s` goes on with it" % command(manifest, folder))
     contents = {}
     for name, digest in manifest["files"].items():
         file = os.path.join(folder, name)

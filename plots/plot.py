@@ -121,6 +121,7 @@ def render_animation(figure, update, frames):
 
 def files_of(path, out):
     """[(file, its bytes)]"""
+    from files import tell
     from measurements import read_run
     from result import is_experiment, read
 
@@ -138,7 +139,7 @@ def files_of(path, out):
             if suffix == ANIMATED:
                 data = render_animation(*kind.animate(run))
                 if data is None:
-                    print("no %s: it needs pillow (sudo apt-get install -y python3-pil)" % p, file=sys.stderr)
+                    tell("no %s: it needs pillow (sudo apt-get install -y python3-pil)" % p)
                     continue
             else:
                 data = render(figure, suffix, dpi=DOTS_AN_INCH)
@@ -160,7 +161,7 @@ def main():
     if options.out is not None and os.path.splitext(options.out)[1] not in SUFFIXES + (ANIMATED,):
         sys.exit("--out %r: must end in .svg, .pdf or .png (or .gif, where the figure moves)" % options.out)
     require_matplotlib()
-    from files import ResultError, one_line, write
+    from files import ResultError, answer, one_line, write
 
     try:
         files = files_of(options.result, options.out)
@@ -169,7 +170,7 @@ def main():
             write(files)
         except OSError as e:
             raise ResultError(paths[0], "", "cannot be written: %s" % e.strerror)
-        print("\n".join(one_line(path) for path in paths), flush=True)
+        answer("\n".join(one_line(path) for path in paths))
     except ResultError as e:
         sys.exit(str(e))
 

@@ -22,7 +22,7 @@ def main():
     except ModuleNotFoundError:
         print("the report needs Python 3.11 or newer, this is %d.%d" % sys.version_info[:2], file=sys.stderr)
         sys.exit(3)
-    from files import ResultError, one_line, write
+    from files import ResultError, answer, one_line, tell, write
     from report import findings, material, page, recorded
 
     try:
@@ -37,7 +37,9 @@ def main():
                      else material.of_results(options.results))
             target, text = options.out or os.path.join(options.results, "report.html"), page.text(found)
             for note in found.notes:
-                print("not shown: " + one_line(note), file=sys.stderr)
+                tell("not shown: " + one_line(note))
+            if not (options.check or os.path.isdir(options.results)):
+                tell("no folder %s: only the results that the repository keeps are shown" % one_line(options.results))
         try:
             if not (options.out or options.findings or options.record):
                 os.makedirs(options.results, exist_ok=True)
@@ -45,7 +47,7 @@ def main():
         except OSError as e:
             raise ResultError(target, "", "cannot be written: %s" % e.strerror)
         if not options.check:
-            print(one_line(target), flush=True)
+            answer(one_line(target))
     except ResultError as e:
         sys.exit(str(e))
 

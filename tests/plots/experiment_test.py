@@ -358,7 +358,9 @@ class Refusals(Folder):
                     file.write(data)
             return f
 
-        self.assertIn("is incomplete", self.refused(complete=False))
+        again = self.refused(complete=False, experiment="fig10", size="quick", set=["damping=[1,2]"])
+        self.assertIn("is incomplete: `lml run fig10 --quick --set 'damping=[1,2]' --out %s` goes on with it" % self.root, again)
+        self.assertIn("run mine.toml --full --out", self.refused(complete=False, experiment="mine", size="full"))
         self.assertIn("measurements.csv: was altered", self.refused(break_it=alter("measurements.csv", b"a,0,1,error,2,\n")))
         self.assertIn("001/density.npy: was altered", self.refused("plane", alter("001/density.npy")))
         self.assertIn("No such file", self.refused("plane", lambda f: os.remove(os.path.join(f, "000/x.npy"))))

@@ -302,8 +302,30 @@ z
 
     def test_without_any_results_the_page_shows_those_kept(self):
         done = self.lml()
-        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertEqual((done.returncode, done.stderr),
+                         (0, "no folder results: only the results that the repository keeps are shown\n"))
         self.assertIn("kept in the repository", self.read("results/report.html"))
+        self.assertEqual(self.lml().stderr, "")
+
+    def test_a_file_may_begin_with_a_hyphen(self):
+        done = self.lml("--out", "-x")
+        self.assertEqual((done.returncode, done.stdout), (0, "-x\n"), done.stderr)
+
+    def test_who_reads_may_leave(self):
+        pipe = os.pipe()
+        os.close(pipe[0])
+        done = subprocess.run([PROGRAM, "report"], cwd=self.folder, stdout=pipe[1], stderr=subprocess.PIPE, text=True)
+        os.close(pipe[1])
+        self.assertEqual(done.returncode, 2)
+        self.assertEqual(done.stderr.split("\n")[1:], ["standard output: cannot be written: Broken pipe", ""])
+        self.assertTrue(os.path.exists(self.path("results/report.html")))
+
+    def test_stopped_by_ctrl_c_it_says_so_without_a_trace(self):
+        stop = "import sys; sys.path.insert(0, %r); import files; raised = KeyboardInterrupt()\n" \
+               "def main(): raise raised\nfiles.with_statuses_of_lml(main)" % os.path.join(ROOT, "plots")
+        done = subprocess.run([sys.executable, "-c", stop], capture_output=True, text=True)
+        self.assertEqual((done.returncode, done.stdout, done.stderr.count("\n")), (130, "", 1), done.stderr)
+        self.assertIn("stopped", done.stderr)
 
     def test_bad_results_are_refused_and_leave_nothing(self):
         for content, says in (('{"claims": [', "cut short"), ({"claims": 3}, "/claims: "), ({}, "/claims: "),
