@@ -68,7 +68,14 @@ std::map<std::string, std::string> files_in(const fs::path& folder) {
 class TemporaryFolder {
  public:
   TemporaryFolder() {
-    std::string name = (fs::temp_directory_path() / "lml-run-XXXXXX").string();
+    std::error_code error;
+    const fs::path parent = fs::temp_directory_path(error);
+    if (error) {
+      const char* named = std::getenv("TMPDIR");
+      throw UsageError(std::string("TMPDIR") + (named ? std::string("=") + named : "") + ": " + error.message() +
+                       ": must name a folder for temporary files");
+    }
+    std::string name = (parent / "lml-run-XXXXXX").string();
     if (!::mkdtemp(name.data())) throw UsageError(name + ": cannot be made: " + std::strerror(errno));
     path_ = name;
   }
@@ -247,7 +254,8 @@ class Session {
     std::size_t done = 0;
     const auto show = [&] {
       if (!tasks_.empty())
-        progress_->show(double(done) / double(tasks_.size()), fmt::format("{} of {} jobs", done, tasks_.size()));
+        progress_->show(double(done) / double(tasks_.size()),
+                        fmt::format("{} of {} job{}", done, tasks_.size(), tasks_.size() == 1 ? "" : "s"));
     };
     show();
     const int slots = omp_get_max_threads();
@@ -384,16 +392,17 @@ class Session {
     if (written) write_run(folder, e, run.points, {size_of(options_), common_.set, since(run.start)});
 
     for (const auto& [error, points] : errors)
-      fmt::print(stderr, "{}: {}\n    in {} of {} jobs, the first: lml {} of {}\n", e.name, error, points.size(),
-                 run.points.size(), e.command, dump(points.front()->job.spec).substr(0, 300));
+      fmt::print(stderr, "{}: {}\n    in {} of {} job{}, the first: lml {} of {}\n", e.name, error, points.size(),
+                 run.points.size(), run.points.size() == 1 ? "" : "s", e.command,
+                 dump(points.front()->job.spec).substr(0, 300));
     if (other > 0) {
       std::string versions;
       std::set<std::string> seen;
       for (const Point& p : run.points)
         if (p.done && p.version != program_version() && seen.insert(p.version).second)
           versions += (versions.empty() ? "" : ", ") + p.version;
-      fmt::print(stderr, "{}: {} answers of {} come from another version: {} (--fresh computes them with {})\n", e.name,
-                 other, run.points.size(), versions, program_version());
+      fmt::print(stderr, "{}: {} answer{} of {} from another version: {} (--fresh computes with {})\n", e.name, other,
+                 other == 1 ? "" : "s", run.points.size(), versions, program_version());
     }
     failed_ = failed_ || broken > 0;
     absent_ = absent_ || (!errors.empty() && broken == 0);

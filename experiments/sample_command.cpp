@@ -1,6 +1,7 @@
 // `sample`: a diffusion sampler on an exact target; lml-torch has the one on a model.
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <deque>
 #include <nlohmann/json.hpp>
@@ -125,7 +126,7 @@ class ArrayOutput {
   std::vector<OutputFile> files_;
 };
 
-std::string readable(const Query& q, const SampleSet& set) {
+std::string readable(const Query& q, const SampleSet& set, const std::string& file) {
   const Index n = q.samples, d = q.target.dim();
   const Vec mean = set.samples.colwise().mean(), target = q.target.mean();
   const Vec deviation =
@@ -140,7 +141,7 @@ std::string readable(const Query& q, const SampleSet& set) {
   std::string out = q.choice.name + ": " + std::to_string(n) + " samples, d = " + std::to_string(d) + ", " +
                     brief(set.calls_a_sample) + " evaluations each\n\n" + table(rows);
   if (d > 8) out += "and " + std::to_string(d - 8) + " more\n";
-  return out + "\n--json or --out DIR gives the samples.\n";
+  return out + (file.empty() ? "\n--json or --out DIR gives the samples.\n" : "\nsamples: " + file + "\n");
 }
 
 }  // namespace
@@ -183,7 +184,10 @@ int sample_command(const Common& common) {
   }
   deliver(common, "sample", document, results, std::llround(set.calls_a_sample * double(q.samples)), arrays.files());
   store.remove();
-  if (!common.json) print(readable(q, set));
+  const auto apart = [](const OutputFile& f) { return f.name == "samples.npy"; };
+  const bool inside = std::none_of(arrays.files().begin(), arrays.files().end(), apart);
+  const std::string file = common.out.empty() ? "" : common.out + (inside ? "/result.json" : "/samples.npy");
+  if (!common.json) print(readable(q, set, file));
   return 0;
 }
 

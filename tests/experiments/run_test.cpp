@@ -219,7 +219,7 @@ TEST_F(RunCommand, AnAnswerOfAnotherVersionIsUsedAndTold) {
   std::ofstream(file, std::ios::binary) << text;
   EXPECT_EQ(run(), 0);
   EXPECT_EQ(calls(), 4u);
-  EXPECT_NE(said_.find("1 answers of 4 come from another version: 0.0.1"), std::string::npos) << said_;
+  EXPECT_NE(said_.find("1 answer of 4 from another version: 0.0.1"), std::string::npos) << said_;
 }
 
 TEST_F(RunCommand, AJobThatFailsIsItsOwnAndNamedWithItsLine) {
