@@ -5,6 +5,8 @@
 #include <cstdio>
 #include <new>
 
+#include "experiments/as_called.hpp"
+
 namespace lml {
 namespace {
 
@@ -29,12 +31,12 @@ int status_of_what_ended() {
   try {
     throw;
   } catch (const NotHere& e) {
-    std::fprintf(stderr, "%s\n", e.what());
+    std::fprintf(stderr, "%s\n", as_called(e.what()).c_str());
     return 3;
   } catch (const std::bad_alloc&) {
     std::fputs("lml: this does not fit into memory\n", stderr);
   } catch (const std::exception& e) {
-    std::fprintf(stderr, "%s\n", e.what());
+    std::fprintf(stderr, "%s\n", as_called(e.what()).c_str());
   }
   return 2;
 }

@@ -7,8 +7,10 @@
 #include <cstdio>
 #include <functional>
 #include <memory>
+#include <sstream>
 #include <string>
 
+#include "experiments/as_called.hpp"
 #include "experiments/bench_dynamics.hpp"
 #include "experiments/bench_samplers.hpp"
 #include "experiments/bench_score.hpp"
@@ -49,7 +51,7 @@ constexpr const char* welcome =
     "  lml bench PART         speed beside peers: score, dynamics, samplers, networks\n"
     "\n"
     "  lml doctor             what is here, what is missing, what to do about it\n"
-    "  lml completion         completion of all this for bash and zsh\n"
+    "  lml completion         completion of all this for bash, zsh and fish\n"
     "  lml test               build everything and run the test suite\n"
     "\n"
     "lml COMMAND --help says more about each, with examples.\n"
@@ -69,6 +71,11 @@ const char* next_step() {
 // Options and commands in 80 columns, whatever CLI11 does.
 class Narrow : public CLI::Formatter {
  public:
+  std::string make_usage(const CLI::App* command, std::string name) const override {
+    std::string out = CLI::Formatter::make_usage(command, name);
+    if (command->get_prefix_command()) out.insert(out.find_last_not_of('\n') + 1, " SPEC");  // lml-torch reads it
+    return out;
+  }
   std::string make_option(const CLI::Option* option, bool positional) const override {
     return folded(CLI::Formatter::make_option(option, positional));
   }
@@ -127,6 +134,23 @@ void add_spec(CLI::App& command, Options& o) {
       ->allow_extra_args(false);
 }
 
+// Of an option that is none: the nearest of the command that was to take it.
+std::string nearest_option(const CLI::App& app, const std::vector<std::string>& arguments) {
+  const CLI::App* command = &app;
+  while (!command->get_subcommands().empty()) command = command->get_subcommands().front();
+  std::vector<std::string> names;
+  for (const CLI::Option* option : command->get_options({}))
+    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+  for (const std::string& argument : arguments) {
+    const std::string word = argument.substr(0, argument.find('='));
+    if (!word.starts_with("--") || std::find(names.begin(), names.end(), word) != names.end()) continue;
+    const auto meant = lml::nearest(word, {names.begin(), names.end()});
+    return (meant ? "; did you mean " + std::string(*meant) + "?" : "") + " (lml " + command->get_name() +
+           (command == &app ? "" : " ") + "--help names them all)";
+  }
+  return "";
+}
+
 void require_spec(const Options& o, const char* command) {
   if (o.common.spec.empty() && o.common.set.empty())
     throw lml::UsageError(std::string("lml ") + command +
@@ -145,10 +169,24 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", LML_VERSION);
   app.require_subcommand(0, 1);
   app.formatter(std::make_shared<Narrow>());
+  app.footer(
+      "Of the launcher ./lml:\n"
+      "  doctor                      what is here, what is missing, what to do about it\n"
+      "  completion                  completion of all this for bash, zsh and fish\n"
+      "  test                        build everything and run the test suite\n");
 
   CLI::App* score =
       app.add_subcommand("score", "exact density, score, noise prediction, posterior mean, Hessian at points");
   score->footer(
+      "The spec's keys:\n"
+      "  target         the law of the data: a name (lml targets), or an object:\n"
+      "                 {\"kind\": \"gaussian_mixture\", \"weights\", \"means\",\n"
+      "                 \"covariances\"} or {\"kind\": \"points\", \"points\" or \"file\"}\n"
+      "  alpha, sigma   of the forward process x_t = alpha x_0 + sigma z; or\n"
+      "  schedule, t    {\"name\": linear, .., and its numbers}, and a time of it\n"
+      "  at             points: a list, or an array file\n"
+      "  hessian        true: the Hessian of log p_t too\n"
+      "\n"
       "Example:\n  lml score --set target=ring8 --set alpha=0.8 --set sigma=0.6 \\\n            --set "
       "'at=[[1,0],[0,1]]' --set "
       "hessian=true --json");
@@ -161,6 +199,9 @@ int main(int argc, char** argv) {
 
   CLI::App* bound = app.add_subcommand("bound", "Propositions 1 and 2 at points");
   bound->footer(
+      "The spec's keys: target, alpha and sigma or schedule and t, at, hessian, as of\n"
+      "lml score. --json and --out give the error in three readings, and each bound.\n"
+      "\n"
       "Example:\n  lml bound --set target=two_points --set alpha=0.9 --set sigma=0.5 \\\n            --set "
       "'at=[[0.1,0.4,0.2]]'");
   add_spec(*bound, o);
@@ -170,7 +211,7 @@ int main(int argc, char** argv) {
     run = [&] { return lml::bound_command(o.common); };
   });
 
-  const auto add_spec_command = [&](const char* name, const char* what, const char* example,
+  const auto add_spec_command = [&](const char* name, const char* what, const std::string& example,
                                     int (*command)(const lml::Common&)) {
     CLI::App* law = app.add_subcommand(name, what);
     law->footer(example);
@@ -181,20 +222,37 @@ int main(int argc, char** argv) {
       run = [&o, command] { return command(o.common); };
     });
   };
+  const std::string law_keys =
+      "The spec's keys:\n"
+      "  target, and alpha and sigma or schedule and t, as of lml score\n"
+      "  metric     {\"curvature\": exact, rank_one, rank_one_scaled, identity, rank_k\n"
+      "             (with \"rank\") or constant (with \"matrix\"), \"damping\": lambda;\n"
+      "             perhaps \"sign\", \"prefactor\": corrected or printed}\n";
+  const std::string calculus_key =
+      "  calculus   what of div D is in the drift: ito none, half half, corrected all;\n"
+      "             stratonovich: that equation with the symmetric root of 2 D\n";
   add_spec_command("stationary", "stationary law of a Langevin variant",
-                   "Example:\n  lml stationary --set target=double_well_1d --set alpha=0.8 --set sigma=0.6 \\\n"
-                   "            --set 'metric={\"curvature\":\"exact\",\"damping\":3.5}' \\\n"
-                   "            --set calculus=ito",
+                   law_keys + calculus_key +
+                       "  method     quadrature, generator or simulation; left out: the best here\n"
+                       "  step, particles, time, burn_in, integrator   of a simulation, the last\n"
+                       "             euler_maruyama, heun, weak2, metropolis, ula, mala or baoab\n\n"
+                       "Example:\n  lml stationary --set target=double_well_1d --set alpha=0.8 --set sigma=0.6 \\\n"
+                       "            --set 'metric={\"curvature\":\"exact\",\"damping\":3.5}' \\\n"
+                       "            --set calculus=ito",
                    lml::stationary_command);
   add_spec_command("gap", "spectral gap and Poincare constant of a metric",
-                   "Example:\n  lml gap --set target=double_well_1d --set alpha=0.8 --set sigma=0.6 \\\n"
-                   "            --set 'metric={\"curvature\":\"identity\"}'",
+                   law_keys +
+                       "\nExample:\n  lml gap --set target=double_well_1d --set alpha=0.8 --set sigma=0.6 \\\n"
+                       "            --set 'metric={\"curvature\":\"identity\"}'",
                    lml::gap_command);
   add_spec_command("converge", "divergence to the target along the law's flow",
-                   "Example:\n  lml converge --set target=double_well_1d --set alpha=0.8 --set sigma=0.6 \\\n"
-                   "            --set 'metric={\"curvature\":\"identity\"}' --set calculus=corrected \\\n"
-                   "            --set 'initial={\"kind\":\"gaussian_mixture\",\"weights\":[1],\n"
-                   "                    \"means\":[[0.5]],\"covariances\":[0.25]}' --set 'times=[0,1,2]'",
+                   law_keys + calculus_key +
+                       "  initial    the law of x at time 0: a mixture as of target\n"
+                       "  times      a list of times >= 0\n\n"
+                       "Example:\n  lml converge --set target=double_well_1d --set alpha=0.8 --set sigma=0.6 \\\n"
+                       "            --set 'metric={\"curvature\":\"identity\"}' --set calculus=corrected \\\n"
+                       "            --set 'initial={\"kind\":\"gaussian_mixture\",\"weights\":[1],\n"
+                       "                    \"means\":[[0.5]],\"covariances\":[0.25]}' --set 'times=[0,1,2]'",
                    lml::converge_command);
 
   add_spec_command("sample", "run a diffusion sampler on an analytic target or a pretrained model",
@@ -207,9 +265,13 @@ int main(int argc, char** argv) {
                    "  sampler    {\"name\": .., \"steps\": n or \"timesteps\": [..], options as in\n"
                    "             diffusers' schedulers}; a wrong name lists those there are\n"
                    "  samples    how many, or start: their starts (a list or an array file)\n"
-                   "  lml        {\"form\": printed, stable or increment, \"kappa\": in [0, 1],\n"
-                   "             \"lambda\": > 0}: the correction of Algorithm 1; left out: none\n"
+                   "  lml        the correction; left out: none. {\"form\": printed (Algorithm 1),\n"
+                   "             stable (without its cancellation), increment (the published\n"
+                   "             code), \"kappa\": in [0, 1], \"lambda\": > 0}; form adaptive takes\n"
+                   "             neither, exact_fisher (of a target) lambda alone\n"
                    "  trajectory, inline   true: the states of all steps; all in the document\n"
+                   "  output, rounding, solver_precision   of a network: float32, float64 or\n"
+                   "             uint8; nearest or truncate; float64 or float32\n"
                    "\n"
                    "With --out a state is saved there every half minute: after a kill the same\n"
                    "command goes on, and ends with the same bits. mpirun -n N shares the samples.\n"
@@ -223,7 +285,11 @@ int main(int argc, char** argv) {
                    "The spec's keys: target or model, schedule, samples or start as of lml sample,\n"
                    "  samplers   a list of objects as of lml sample, without steps\n"
                    "  steps      a list of numbers of steps\n"
-                   "  lml        a list of corrections, each beside no correction\n"
+                   "  lml        a list of corrections, each beside no correction; on a network\n"
+                   "             perhaps with \"precision\": \"float32\", or {\"form\": \"noise\",\n"
+                   "             \"like\": a correction}: noise of the size of its changes\n"
+                   "  grid       of a network: {\"from\", \"to\", perhaps \"rho\"}, for all samplers\n"
+                   "  reference  of a network: {\"sampler\", \"steps\"} of the finest solution\n"
                    "Each run's error is the distance to where the exact flow takes the same starts.\n"
                    "\n"
                    "Example:\n"
@@ -293,6 +359,7 @@ int main(int argc, char** argv) {
       ->type_name("KEY.PATH=VALUE")
       ->allow_extra_args(false);
   add_common(*experiment, o);
+  for (const char* option : {"--seed", "--precision"}) experiment->get_option(option)->group("");  // told why, below
   experiment->callback([&, experiment] {
     for (const char* option : {"--seed", "--precision"})
       if (experiment->count(option) > 0)
@@ -321,8 +388,9 @@ int main(int argc, char** argv) {
   CLI::App* bench_dynamics = bench->add_subcommand("dynamics", "what a step of a simulation costs");
   bench_dynamics->footer("Example:\n  lml bench dynamics --peers --out results/bench");
   bench_dynamics->add_flag("--quick", dynamics_options.quick, "shorter repeats");
-  bench_dynamics->add_flag("--peers", dynamics_options.peers,
-                           "beside JAX and blackjax; the first time installs them (0.7 GB) under build/peers-dynamics");
+  bench_dynamics->add_flag(
+      "--peers", dynamics_options.peers,
+      "beside JAX, blackjax and fplanck; the first time installs them (0.7 GB) under build/peers-dynamics");
   add_common(*bench_dynamics, o);
   bench_dynamics->callback([&] { run = [&] { return lml::bench_dynamics_command(o.common, dynamics_options); }; });
 
@@ -336,11 +404,6 @@ int main(int argc, char** argv) {
   add_common(*bench_samplers, o);
   bench_samplers->callback([&] { run = [&] { return lml::bench_samplers_command(o.common, samplers_options); }; });
 
-  CLI::App* bench_networks = bench->add_subcommand("networks", "what an evaluation of a network costs");
-  bench_networks->prefix_command();
-  bench_networks->set_help_flag();
-  bench_networks->callback([&] { run = [&]() -> int { lml::hand_over(o.common); }; });
-
   lml::PlotOptions plot_options;
   CLI::App* plot = app.add_subcommand("plot", "the figure of a result of lml run, compare, converge or stationary");
   plot->footer(
@@ -349,7 +412,8 @@ int main(int argc, char** argv) {
   plot->add_option("RESULT", plot_options.result,
                    "a folder that --out wrote, or a document of --json; - for standard input")
       ->required();
-  plot->add_option("--out", plot_options.out, "one file, .svg, .pdf or .png; else SVG and PNG beside the result")
+  plot->add_option("--out", plot_options.out,
+                   "one file, .svg, .pdf, .png or .gif if it moves; else SVG, PNG beside the result")
       ->type_name("FILE");
   plot->callback([&] { run = [&]() -> int { lml::plot_command(plot_options); }; });
 
@@ -377,8 +441,8 @@ int main(int argc, char** argv) {
         ->type_name("N")
         ->check(CLI::Range(1, 1'000'000));
   // These are lml-torch's own; it has their options. Their help stands here, for it must not need LibTorch.
-  const auto add_network_command = [&](const char* name, const char* what, const std::string& keys) {
-    CLI::App* command = app.add_subcommand(name, what);
+  const auto add_network_command = [&](CLI::App& parent, const char* name, const char* what, const std::string& keys) {
+    CLI::App* command = parent.add_subcommand(name, what);
     command->prefix_command();
     command->footer(
         "Networks run on LibTorch, which ./lml installs at first need. SPEC is a JSON\n"
@@ -388,7 +452,15 @@ int main(int argc, char** argv) {
         keys);
     command->callback([&] { run = [&]() -> int { lml::hand_over(o.common); }; });
   };
-  add_network_command("train", "train a small network on images",
+  add_network_command(*bench, "networks", "what an evaluation of a network costs",
+                      ",\n--quick, --peers (PyTorch and diffusers; the first time installs 5 GB under\n"
+                      "build/peers-samplers).\n"
+                      "\n"
+                      "The spec's keys: model, network and schedule, as of lml sample.\n"
+                      "\n"
+                      "Example:\n"
+                      "  lml bench networks --set model=fashion28 --quick");
+  add_network_command(app, "train", "train a small network on images",
                       ",\n--save-seconds N (between checkpoints; the same command resumes).\n"
                       "\n"
                       "The spec's keys:\n"
@@ -405,7 +477,7 @@ int main(int argc, char** argv) {
                       "    \"down_block_types\": [\"DownBlock2D\", \"DownBlock2D\"],\n"
                       "    \"up_block_types\": [\"UpBlock2D\", \"UpBlock2D\"]}}\n"
                       "  SPEC");
-  add_network_command("hessian", "the curvature of a trained network, and cheap models of it",
+  add_network_command(app, "hessian", "the curvature of a trained network, and cheap models of it",
                       ",\n--batch N (images at a time).\n"
                       "\n"
                       "The spec's keys:\n"
@@ -420,7 +492,7 @@ int main(int argc, char** argv) {
                       "  lml hessian experiments/specs/network-hessian.json\n"
                       "  lml hessian --set model=fashion28 --set target=fashion-mnist \\\n"
                       "              --set 'levels=[1]' --set images=1");
-  add_network_command("network-error", "how wrong a network's score is, against the exact one",
+  add_network_command(app, "network-error", "how wrong a network's score is, against the exact one",
                       ".\n"
                       "\n"
                       "The spec's keys:\n"
@@ -436,8 +508,7 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
     if (!run) {
-      std::fputs(welcome, stdout);
-      std::fputs(next_step(), stdout);
+      lml::print(lml::as_called(std::string(welcome) + next_step()));
       return 0;
     }
     if (o.common.device == "cuda" && !app.got_subcommand("sample") && !app.got_subcommand("compare") &&
@@ -447,7 +518,10 @@ int main(int argc, char** argv) {
     if (o.threads > 0) omp_set_num_threads(o.threads);
     return run();
   } catch (const CLI::Success& e) {
-    return app.exit(e);  // --help, --version
+    std::ostringstream said;
+    app.exit(e, said, said);  // --help, --version
+    std::fputs(lml::as_called(said.str()).c_str(), stdout);
+    return 0;
   } catch (const CLI::ParseError& e) {
     std::string said = e.what();
     if (argc > 1 && argv[1][0] != '-' && app.get_subcommands().empty()) {
@@ -456,8 +530,9 @@ int main(int argc, char** argv) {
       const auto meant = lml::nearest(argv[1], {names.begin(), names.end()});
       said = "no command is called " + std::string(argv[1]) +
              (meant ? "; did you mean " + std::string(*meant) + "?" : "") + " (lml --help names them all)";
-    }
-    std::fprintf(stderr, "lml: %s\n", lml::one_line(said).c_str());
+    } else if (dynamic_cast<const CLI::ExtrasError*>(&e))
+      said += nearest_option(app, o.common.arguments);
+    std::fprintf(stderr, "lml: %s\n", lml::as_called(lml::one_line(said)).c_str());
     return 2;
   } catch (...) {
     return lml::status_of_what_ended();

@@ -13,7 +13,7 @@ _lml_program() {
 _lml_help() {  # [COMMAND...]: that command's help
   case ${1:-} in
     doctor) printf '  --json\n' ;;
-    test | completion) ;;
+    test | completion) printf '  -h,--help\n' ;;
     *) _lml_program "$@" --help ;;
   esac
 }
@@ -25,7 +25,7 @@ _lml_names() {  # FOLDER: names of its .toml files
 
 _lml_commands() {
   printf '%s\n' check doctor completion test
-  _lml_help | sed -n '/^Subcommands:/,$ s/^  \([a-z-]*\) .*/\1/p'
+  _lml_help | sed -n '/^Subcommands:/,/^$/ s/^  \([a-z-]*\) .*/\1/p'
 }
 
 _lml_targets() { _lml_program targets | sed -n '2,/^$/ s/ .*//p'; }
@@ -85,7 +85,7 @@ _lml() {
             check) words=$(_lml_names paper_checks/claims) ;;
             run) words="all $(_lml_names experiments)" ;;
             completion) words='bash zsh fish' ;;
-            bench) [ -n "$second" ] || words='score dynamics samplers' ;;
+            bench) [ -n "$second" ] || words='score dynamics samplers networks' ;;
           esac
           ;;
       esac

@@ -26,7 +26,10 @@ at_least() {  # VERSION MAJOR MINOR
 
 look_at_tools() {
   local compiler=${CXX:-c++} version lacking=() package
-  if ! command -v "${compiler%% *}" >/dev/null; then
+  if [[ -n $lost_compiler ]]; then
+    note missing compiler "no $lost_compiler, which CXX names: name another, or leave it away"
+    unfit+=("a compiler: CXX=$lost_compiler is not here")
+  elif ! command -v "${compiler%% *}" >/dev/null; then
     note missing compiler "no ${compiler%% *}: package g++, or name one with CXX"
   else
     version=$($compiler -dumpfullversion -dumpversion 2>/dev/null) || version=
@@ -51,6 +54,7 @@ look_at_tools() {
   for package in "${missing[@]}"; do
     [[ $package == lib*-dev || $package == *json3-dev || $package == zlib1g-dev ]] && lacking+=("$package")
   done
+  [[ -z $lost_compiler ]] || compiler=c++
   if ! command -v "${compiler%% *}" >/dev/null; then note missing headers "not looked for without a compiler"
   elif ((${#lacking[@]} == 0)); then note ok headers "all ${#headers[@]}: Eigen, Boost, MPFI, JSON, ..."
   else note missing headers "${#lacking[@]} of ${#headers[@]}: ${lacking[*]}"; fi
@@ -80,14 +84,6 @@ look_at_build() {
   note $state memory "$value"
 }
 
-python_finds() {  # MODULE
-  local python
-  for python in python3 /usr/bin/python3; do
-    "$python" -c "import importlib.util as u; raise SystemExit(not u.find_spec('$1'))" 2>/dev/null && return
-  done
-  return 1
-}
-
 look_at_extras() {
   local folder here=() away=() line name=''
   if [[ " ${wanted[*]} " == *" $data_package "* ]]; then
@@ -104,7 +100,7 @@ look_at_extras() {
   if [[ ${LML_TORCH:-} == off ]]; then note optional LibTorch "LML_TORCH=off: networks are left away"
   elif [[ -x $torch_program ]]; then note ok LibTorch "built: networks run"
   elif compgen -G "$wheel/complete-*" >/dev/null; then note ok LibTorch "here; its part is built at first need"
-  elif python_finds ensurepip; then note optional LibTorch "for networks: 1.3 GB, fetched at first need"
+  elif [[ " ${later[*]} " != *' python3-venv '* ]]; then note optional LibTorch "for networks: 1.3 GB, fetched at first need"
   else note optional LibTorch "for networks: package python3-venv, then 1.3 GB at first need"; fi
   if command -v mpirun >/dev/null && command -v mpicxx >/dev/null; then note ok MPI "$(command -v mpirun)"
   else note optional MPI "for several machines: packages libopenmpi-dev openmpi-bin"; fi
@@ -126,6 +122,15 @@ look_at_extras() {
   fi
 }
 
+what_for() {  # PACKAGE: what cannot be had without it; nothing where that is ./lml check
+  case $1 in
+    "$data_package") printf 'claims on Fashion-MNIST' ;;
+    python3) printf 'the report' ;;
+    python3-matplotlib) printf 'figures' ;;
+    python3-venv) printf 'networks' ;;
+  esac
+}
+
 # One command that installs what is given, in lines that can be pasted.
 installation() {  # PACKAGE...
   local line=$'apt-get update && apt-get install -y --no-install-recommends' package width=81
@@ -139,18 +144,18 @@ installation() {  # PACKAGE...
 }
 
 doctor() {
-  local json=no argument current=no ready=yes fix='' unfit=() i first=yes bold='' plain='' packages
+  local json=no argument current=no ready=yes fix='' unfit=() i first=yes bold='' plain='' packages package to_fetch=''
   for argument; do
     case $argument in
       --json) json=yes ;;
       -h | --help)
-        printf '%s\n' "what is here, what is missing, what to do about it" "Usage: lml doctor [--json]" "" \
-          "Looks only: installs and builds nothing. Exit status 0 if ./lml check can run now," \
-          "3 if something is missing; the last lines are the command that brings it." "" \
+        printf '%s\n' "what is here, what is missing, what to do about it" "Usage: ./lml doctor [--json]" "" \
+          "Looks only: installs and builds nothing. Exit status 0 if ./lml check can run" \
+          "now, 3 if something is missing; the last lines are the command that brings it." "" \
           "Examples:" "  ./lml doctor" "  ./lml doctor --json"
         return 0
         ;;
-      *) printf 'lml: doctor does not know %s; see lml doctor --help\n' "$argument" >&2; return 2 ;;
+      *) printf 'lml: doctor does not know %s; see ./lml doctor --help\n' "$argument" >&2; return 2 ;;
     esac
   done
   look_for_packages
@@ -158,13 +163,16 @@ doctor() {
   look_at_tools
   look_at_build
   look_at_extras
-  packages=("${missing[@]}")
-  ((${#missing[@]} == 0)) || packages+=("${wanted[@]}")
+  packages=("${missing[@]}" "${wanted[@]}" "${later[@]}")
   if [[ $current == no ]] && ((${#missing[@]} + ${#unfit[@]} > 0)); then ready=no; fi
-  if ((${#missing[@]} > 0)) && command -v apt-get >/dev/null; then fix=$(installation "${packages[@]}")
+  if ((${#packages[@]} > 0)) && command -v apt-get >/dev/null; then fix=$(installation "${packages[@]}")
   elif ((${#missing[@]} > 0)); then unfit+=("by their Debian names: ${missing[*]}"); fi
-  if [[ $ready == yes ]]; then note ok network "not needed for ./lml check"
-  elif [[ -n $fix ]]; then note optional network "needed once, for the packages below"; fi
+  if [[ ${LML_TORCH:-} != off && ! -x $torch_program ]] && ! compgen -G "$wheel/complete-*" >/dev/null; then
+    to_fetch="LibTorch ($([[ -e /dev/nvidia0 ]] && printf 4.6 || printf 1.3) GB, PyPI)"
+  fi
+  if ((${#missing[@]} > 0)); then note optional network "needed once, for the packages below${to_fetch:+ and $to_fetch}"
+  elif [[ -n $to_fetch ]]; then note optional network "needed once, for $to_fetch; else claims on networks are not_run"
+  elif [[ $ready == yes ]]; then note ok network "not needed for ./lml check"; fi
   if [[ $json == yes ]]; then
     printf '{"command":"doctor","ready":%s,"parts":[' "$([[ $ready == yes ]] && printf true || printf false)"
     for ((i = 0; i < ${#notes[@]}; i += 3)); do
@@ -191,12 +199,23 @@ doctor() {
       printf '%s\n' "$argument"
     done
     printf '\n'
-    if [[ $ready == yes ]]; then printf './lml check can run now.\n'; else
-      ((${#unfit[@]} == 0)) || printf './lml check cannot run yet. It needs %s\n' "${unfit[@]}"
-      if [[ -n $fix ]]; then
-        if ((EUID == 0)); then printf 'Next: ./lml check. It installs what is missing itself; by hand:\n\n%s\n' "$fix"
-        else printf 'This brings what is missing; then ./lml check:\n\n%s\n' "$fix"; fi
-      fi
+    if [[ $ready == yes ]]; then printf './lml check can run now.\n'
+    elif ((${#unfit[@]} > 0)); then printf './lml check cannot run yet. It needs %s\n' "${unfit[@]}"; fi
+    if [[ -n $fix ]]; then
+      if ((${#missing[@]} == 0)); then printf 'This brings what is optional, for all commands:\n'
+      elif ((EUID == 0)); then printf 'Next: ./lml check. It installs what is missing itself; by hand, for all:\n'
+      else printf 'This brings what is missing, for all commands; then ./lml check:\n'; fi
+      printf '\n%s\n' "$fix"
+      first=yes
+      for package in "${packages[@]}"; do
+        [[ -n $(what_for "$package") ]] || continue
+        if [[ $first == yes ]]; then
+          printf '\n'
+          ((${#missing[@]} == 0)) || printf 'Of these, optional:\n'
+        fi
+        first=no
+        printf '  %-22s for %s\n' "$package" "$(what_for "$package")"
+      done
     fi
   fi
   [[ $ready == yes ]] || return 3

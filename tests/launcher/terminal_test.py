@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import pty
+import re
 import shutil
 import signal
 import subprocess
@@ -15,6 +16,7 @@ import unittest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 COMMANDS = ("check run report plot targets score bound stationary gap converge sample compare evaluate train hessian "
             "network-error").split()
+PARTS = ("score", "dynamics", "samplers", "networks")
 COREUTILS = "cat cut df head mkdir mktemp nproc readlink rm tail touch tr uname".split()
 SAMPLE = ["sample", "--set", "target=ring8", "--set", "sampler.name=ddim", "--set", "schedule.name=linear", "--set",
           "schedule.beta_start=1e-4", "--set", "schedule.beta_end=0.02"]
@@ -68,10 +70,27 @@ class Doctor(Folder):
         for part in ("compiler", "cmake", "ninja", "headers"):
             self.assertRegex(said.stdout, rf"(?m)^missing +{part} ")
         command = said.stdout[said.stdout.index("apt-get update &&"):]
-        for package in ("g++", "cmake", "ninja-build", "libeigen3-dev", "libmpfi-dev", "python3"):
-            self.assertIn(f" {package}", command)
+        for package in ("g++", "cmake", "ninja-build", "libeigen3-dev", "libmpfi-dev", "python3",
+                        "python3-matplotlib", "python3-venv"):
+            self.assertRegex(command, rf" {re.escape(package)}(?!\S)")
+        self.assertRegex(command, r"Of these, optional:\n(.*\n)*  python3-matplotlib +for figures\n  python3-venv +for networks")
         self.assertLessEqual(len(widest(said.stdout)), 80)
         self.assertFalse((self.folder / "build").exists(), "doctor only looks")
+
+    def test_a_compiler_that_is_not_here_is_named_and_nothing_installed(self):
+        said = self.launch("doctor", CXX="nonesuch -O2", LML_BUILD=str(self.folder / "build"))
+        self.assertRegex(said.stdout, r"(?m)^missing +compiler +no nonesuch, which CXX names")
+        self.assertLessEqual(len(widest(said.stdout)), 80)
+        said = self.launch("targets", CXX="nonesuch -O2", LML_BUILD=str(self.folder / "build"))
+        self.assertEqual((said.returncode, said.stdout), (3, ""))
+        self.assertIn("no nonesuch, which CXX names", said.stderr)
+        self.assertNotIn("installing", said.stderr)
+
+    def test_the_network_is_needed_while_libtorch_is_not_here(self):
+        environment = self.built()
+        for torch, says in ((None, r"optional +network +needed once, for LibTorch"), ("off", "ok +network +not needed")):
+            said = self.launch("doctor", **environment, **({"LML_TORCH": torch} if torch else {}))
+            self.assertRegex(said.stdout, rf"(?m)^{says}")
 
     def test_without_apt_get_the_packages_are_named(self):
         said = self.launch("doctor", **self.bare())
@@ -135,20 +154,39 @@ class NextStep(Folder):
 
     def test_once_built_the_next_step_follows_the_results(self):
         environment = self.built()
-        self.assertIn("Next: lml check", self.launch(**environment).stdout)
+        self.assertIn("Next: ./lml check", self.launch(**environment).stdout)
         (self.folder / "results" / "check").mkdir(parents=True)
         (self.folder / "results" / "check" / "result.json").write_text("{}")
-        self.assertIn("Next: lml report", self.launch(**environment).stdout)
+        self.assertIn("Next: ./lml report", self.launch(**environment).stdout)
         (self.folder / "results" / "report.html").write_text("")
         said = self.launch(**environment).stdout
         self.assertIn("Next: open results/report.html", said)
         for command in [*COMMANDS, "bench", "doctor", "completion", "test"]:
-            self.assertRegex(said, rf"(?m)^  lml {command}\b")
+            self.assertRegex(said, rf"(?m)^  \./lml {command}\b")
+
+
+    def test_help_waits_for_no_build(self):
+        environment = self.built()
+        (self.folder / "build" / "built").unlink()
+        (self.folder / "build" / "built").touch()
+        os.utime(self.folder / "build" / "built", (0, 0))  # older than all sources
+        for command in [[c] for c in [*COMMANDS, "doctor", "completion", "test"]] + [["bench", p] for p in PARTS] + [[]]:
+            said = self.launch(*command, "--help", **environment, LML_TORCH="off")
+            self.assertEqual((said.returncode, said.stderr), (0, ""), command)
+            self.assertRegex(said.stdout, rf"(?m)^(Usage: |  )\./lml {' '.join(command)}")
+            self.assertLessEqual(len(widest(said.stdout)), 80, (command, widest(said.stdout)))
+        self.assertEqual(sorted(p.name for p in (self.folder / "build").iterdir()), ["built", "configured-for", "experiments"])
+
+    def test_names_of_tests_wait_for_no_build(self):
+        said = self.launch("test", "-N", LML_BUILD=str(self.folder / "none"))
+        self.assertEqual((said.returncode, said.stdout), (3, ""))
+        self.assertIn("no tests are built", said.stderr)
+        self.assertFalse((self.folder / "none").exists())
 
 
 class Width(Folder):
     def test_every_help_has_an_example_and_fits(self):
-        for command in [[c] for c in COMMANDS] + [["bench", part] for part in ("score", "dynamics", "samplers")]:
+        for command in [[c] for c in COMMANDS] + [["bench", part] for part in PARTS]:
             said = call([PROGRAM, *command, "--help"], env=self.environment)
             self.assertEqual(said.returncode, 0, said.stderr)
             self.assertRegex(said.stdout, rf"Examples?[^\n]*:\n(.*\n)*  .*\blml {' '.join(command)}\b")
@@ -159,6 +197,27 @@ class Width(Folder):
             said = call([PROGRAM, word], env=self.environment)
             self.assertEqual((said.returncode, said.stdout), (2, ""))
             self.assertEqual(said.stderr, f"lml: no command is called {word}{meant} (lml --help names them all)\n")
+
+    def test_an_option_that_is_none_is_named_with_the_nearest(self):
+        for words, says in ((["check", "--lst"], "did you mean --list?"), (["bench", "score", "--peer"], "did you mean --peers?"),
+                            (["run", "--xyzxyz"], "(lml run --help names them all)")):
+            said = call([PROGRAM, *words], env=self.environment)
+            self.assertEqual((said.returncode, said.stdout, said.stderr.count("\n")), (2, "", 1))
+            self.assertIn(says, said.stderr)
+
+    def test_samples_are_where_it_says(self):
+        for count, file in (("10", "result.json"), ("100", "samples.npy")):
+            out = self.folder / count
+            said = call([PROGRAM, *SAMPLE, "--set", "sampler.steps=2", "--set", "samples=" + count, "--out", str(out)],
+                        env=self.environment)
+            self.assertTrue(said.stdout.endswith(f"\nsamples: {out}/{file}\n"), said.stdout)
+            self.assertEqual((out / "samples.npy").exists(), file == "samples.npy")
+
+    def test_a_folder_for_temporary_files_that_is_none_is_named(self):
+        said = call([PROGRAM, "run", "--quick", "stationary-bias"], env={**self.environment, "TMPDIR": "/nonexistent"},
+                    cwd=self.folder)
+        self.assertEqual((said.returncode, said.stdout, said.stderr.count("\n")), (2, "", 1))
+        self.assertIn("TMPDIR=/nonexistent: ", said.stderr)
 
     def test_lists_fit(self):
         for command in ([], ["--help"], ["bench", "--help"], ["check", "--list"], ["run", "--list"], ["targets"]):
@@ -200,6 +259,7 @@ class Completion(Folder):
         experiments = sorted(p.stem for p in (ROOT / "experiments").glob("*.toml"))
         self.assertEqual(sorted(self.complete("lml run ")), sorted(["all", *experiments]))
         self.assertEqual(self.complete("lml bench s"), ["score", "samplers"])
+        self.assertEqual(self.complete("lml bench n"), ["networks"])
         self.assertEqual(self.complete("lml completion f"), ["fish"])
 
     def test_options_are_those_of_the_command(self):
