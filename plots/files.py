@@ -1,6 +1,7 @@
 """JSON files of `lml`, read strictly, and files written all or none. Standard library only."""
 import json
 import os
+import re
 import sys
 import tempfile
 import traceback
@@ -74,7 +75,9 @@ def write(files):
 
 
 def tell(text):
-    """On standard error, whose reader may have left."""
+    """On standard error, whose reader may have left. Commands read as one types them: `./lml` where the launcher called."""
+    if os.environ.get("LML_LAUNCHER"):
+        text = re.sub(r"(?<![^ (`])lml (?=(check|run|report|plot)[ `])", "./lml ", text)
     try:
         print(text, file=sys.stderr, flush=True)
     except OSError:

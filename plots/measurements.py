@@ -114,7 +114,8 @@ def command(manifest, folder):
     words = ["./lml" if os.environ.get("LML_LAUNCHER") else "lml", "run", name + (".toml" if own else "")]
     words += {"quick": ["--quick"], "full": ["--full"]}.get(manifest["size"], [])
     words += [w for s in manifest.get("set") or () for w in ("--set", str(s))]
-    results = os.path.dirname(os.path.normpath(folder)) or "."
+    folder = os.path.normpath(folder)
+    results = os.path.join(folder, "..") if os.path.basename(folder) in (".", "..") else os.path.dirname(folder) or "."
     return " ".join(shlex.quote(w) for w in words + ([] if results == "results" else ["--out", results]))
 
 
