@@ -44,17 +44,6 @@ std::vector<char*> pointers(std::vector<std::string>& arguments) {
   return out;
 }
 
-// Threads that wait for one another spin, by default, and on a busy machine take the time of those they wait for: a run
-// then takes twenty times as long. Sleeping costs nothing measurable on a quiet one.
-std::string waiting = "OMP_WAIT_POLICY=passive";
-std::vector<char*> environment() {
-  std::vector<char*> out;
-  for (char** entry = environ; *entry; ++entry) out.push_back(*entry);
-  if (!std::getenv("OMP_WAIT_POLICY")) out.push_back(waiting.data());
-  out.push_back(nullptr);
-  return out;
-}
-
 constexpr const char* how_to_get_it =
     "lml: networks need the LibTorch part: call lml through ./lml, which sets it up, or configure the build with "
     "-DLML_TORCH=ON";
@@ -69,7 +58,7 @@ void hand_over(const Common& common, const Document* document) {
   std::vector<std::string> arguments = program();
   arguments.insert(arguments.end(), common.arguments.begin(), common.arguments.end());
   const std::vector<char*> argv = pointers(arguments);
-  ::execve(argv[0], argv.data(), environment().data());
+  ::execv(argv[0], argv.data());
   throw NotHere(how_to_get_it);
 }
 
@@ -87,7 +76,7 @@ std::string ask_networks(const std::string& command, const std::string& spec, co
   posix_spawn_file_actions_adddup2(&actions, in, STDIN_FILENO);
   posix_spawn_file_actions_adddup2(&actions, pipe[1], STDOUT_FILENO);
   pid_t child = 0;
-  const int error = posix_spawn(&child, argv[0], &actions, nullptr, argv.data(), environment().data());
+  const int error = posix_spawn(&child, argv[0], &actions, nullptr, argv.data(), environ);
   posix_spawn_file_actions_destroy(&actions);
   ::close(pipe[1]);
   ::close(in);

@@ -32,15 +32,6 @@ TEST_F(HandOver, AnswersAreWhatTheProgramPrintsOfTheSpec) {
             "--torch compare - --json --threads 1\n{\"a\": 1}");
 }
 
-TEST_F(HandOver, ThreadsSleepWhileTheyWaitUnlessTheUserSaysOtherwise) {
-  launcher("printf %s \"$OMP_WAIT_POLICY\"\n");
-  ::unsetenv("OMP_WAIT_POLICY");
-  EXPECT_EQ(ask_networks("compare", "{}"), "passive");
-  ::setenv("OMP_WAIT_POLICY", "active", 1);
-  EXPECT_EQ(ask_networks("compare", "{}"), "active");
-  ::unsetenv("OMP_WAIT_POLICY");
-}
-
 TEST_F(HandOver, ALongAnswerArrivesWhole) {
   launcher("head -c 1000000 /dev/zero\n");
   EXPECT_EQ(ask_networks("compare", "{}").size(), 1000000u);
