@@ -177,16 +177,18 @@ void require_folder(const std::string& out) {
   if (::access(p.empty() ? "." : p.c_str(), W_OK) != 0) throw UsageError("--out " + out + ": " + std::strerror(errno));
 }
 
+Json manifest_of(const Common& common, const std::string& command, const Document& spec, std::int64_t evaluations) {
+  return {{"command", command},        {"arguments", common.arguments}, {"spec_file", spec.name},
+          {"spec", *spec.root},        {"version", LML_VERSION},        {"compiler", LML_COMPILER},
+          {"seed", common.seed},       {"device", common.device},       {"threads", omp_get_max_threads()},
+          {"evaluations", evaluations}};
+}
+
 void deliver(const Common& common, const std::string& command, const Document& spec, const Results& results,
              std::int64_t evaluations, const std::vector<OutputFile>& extra) {
   if (!common.out.empty()) {
-    const Json manifest{
-        {"command", command},        {"arguments", common.arguments}, {"spec_file", spec.name},
-        {"spec", *spec.root},        {"version", LML_VERSION},        {"compiler", LML_COMPILER},
-        {"seed", common.seed},       {"device", common.device},       {"threads", omp_get_max_threads()},
-        {"evaluations", evaluations}};
     const std::string result_text = dump(results.document(inline_numbers), 1) + '\n';
-    const std::string manifest_text = dump(manifest, 1) + '\n';
+    const std::string manifest_text = dump(manifest_of(common, command, spec, evaluations), 1) + '\n';
     std::vector<OutputFile> files{{"result.json", {result_text}}, {"manifest.json", {manifest_text}}};
     std::vector<std::string> headers;
     headers.reserve(results.entries().size());
@@ -202,6 +204,11 @@ void deliver(const Common& common, const std::string& command, const Document& s
     write_files(common.out, files);
   }
   if (common.json) print(dump(results.document()) + '\n');
+}
+
+void say(std::string line) {
+  line += '\n';
+  std::fputs(line.c_str(), stderr);  // in one piece, as lines of several threads may meet
 }
 
 void print(std::string_view text) {

@@ -61,6 +61,12 @@ void require_folder(const std::string& out);
 void deliver(const Common& common, const std::string& command, const Document& spec, const Results& results,
              std::int64_t evaluations, const std::vector<OutputFile>& extra = {});
 
+/// manifest.json: how the result came about.
+Json manifest_of(const Common& common, const std::string& command, const Document& spec, std::int64_t evaluations);
+
+/// A line on standard error. Whether anybody can read it changes nothing.
+void say(std::string line);
+
 /// Writes on standard output and makes sure that it arrived; throws UsageError.
 void print(std::string_view text);
 

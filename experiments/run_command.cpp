@@ -149,8 +149,8 @@ class Session {
       else
         leave_out(e, lack);
     if (altered_ > 0)
-      fmt::print(stderr, "{} answer{} in the cache {} altered or cut short, and computed again\n", altered_,
-                 altered_ == 1 ? "" : "s", altered_ == 1 ? "is" : "are");
+      say(fmt::format("{} answer{} in the cache {} altered or cut short, and computed again", altered_,
+                      altered_ == 1 ? "" : "s", altered_ == 1 ? "is" : "are"));
     for (Run& r : runs_)
       if (r.waiting == 0) finish(r);
     const int signal = compute();
@@ -160,7 +160,7 @@ class Session {
       if (r.waiting > 0) finish(r);
     if (common_.json) print(dump(Json{{"experiments", documents_}, {"seconds", since(start)}}) + '\n');
     if (signal == 0) return failed_ ? 2 : absent_ && !all_ ? 3 : 0;
-    fmt::print(stderr, "stopped; what is computed is kept, and the same command goes on from here\n");
+    say("stopped; what is computed is kept, and the same command goes on from here");
     return 128 + signal;
   }
 
@@ -180,7 +180,7 @@ class Session {
   void leave_out(const Experiment& e, const std::string& why) {
     absent_ = true;
     if (rank_ > 0) return;
-    fmt::print(stderr, "{}: left out: {}\n", e.name, why);
+    say(fmt::format("{}: left out: {}", e.name, why));
     documents_.push_back({{"name", e.name}, {"complete", false}, {"left_out", why}});
   }
 
@@ -392,17 +392,17 @@ class Session {
     if (written) write_run(folder, e, run.points, {size_of(options_), common_.set, since(run.start)});
 
     for (const auto& [error, points] : errors)
-      fmt::print(stderr, "{}: {}\n    in {} of {} job{}, the first: lml {} of {}\n", e.name, error, points.size(),
-                 run.points.size(), run.points.size() == 1 ? "" : "s", e.command,
-                 dump(points.front()->job.spec).substr(0, 300));
+      say(fmt::format("{}: {}\n    in {} of {} job{}, the first: lml {} of {}", e.name, error, points.size(),
+                      run.points.size(), run.points.size() == 1 ? "" : "s", e.command,
+                      dump(points.front()->job.spec).substr(0, 300)));
     if (other > 0) {
       std::string versions;
       std::set<std::string> seen;
       for (const Point& p : run.points)
         if (p.done && p.version != program_version() && seen.insert(p.version).second)
           versions += (versions.empty() ? "" : ", ") + p.version;
-      fmt::print(stderr, "{}: {} answer{} of {} from another version: {} (--fresh computes with {})\n", e.name, other,
-                 other == 1 ? "" : "s", run.points.size(), versions, program_version());
+      say(fmt::format("{}: {} answer{} of {} from another version: {} (--fresh computes with {})", e.name, other,
+                      other == 1 ? "" : "s", run.points.size(), versions, program_version()));
     }
     failed_ = failed_ || broken > 0;
     absent_ = absent_ || (!errors.empty() && broken == 0);
@@ -546,7 +546,7 @@ int run_command(const Common& common, const RunOptions& options) {
       const std::string sizes =
           fmt::format("{}: has no {} size, only {}", e.name, size_of(options), fmt::join(e.sizes, ", "));
       if (!all) throw UsageError(sizes);
-      fmt::print(stderr, "{}\n", sizes);
+      say(sizes);
       continue;
     }
     const auto [before, fresh] = files.insert({e.name, file});
