@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <charconv>
 #include <cstdio>
 #include <functional>
 #include <memory>
@@ -114,8 +115,12 @@ void add_common(CLI::App& command, Options& o) {
   command.add_option("--out", o.common.out, "folder for results, figures and manifest.json")->type_name("DIR");
   command.add_option("--seed", o.common.seed, "seed of every random stream")
       ->type_name("N")
-      ->check(
-          [](const std::string& text) { return text.starts_with('-') ? std::string("must be >= 0") : std::string(); });
+      ->check([](const std::string& text) {
+        std::uint64_t seed = 0;
+        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seed);
+        const bool whole = error == std::errc() && end == text.data() + text.size();
+        return whole ? std::string() : "must be a whole number from 0 to 18446744073709551615, is " + text;
+      });
   command.add_option("--threads", o.threads, "threads; results do not depend on them")
       ->type_name("N")
       ->check(CLI::Range(1, 4096));
@@ -327,6 +332,10 @@ int main(int argc, char** argv) {
   lml::CheckOptions check_options;
   CLI::App* check = app.add_subcommand("check", "run the paper's claims: verdicts, results and a report");
   check->footer(
+      "Results go to results/check; those of --target T to results/check-T (its name,\n"
+      "or the file's name without .json). With claims named, results/check keeps what\n"
+      "the others gave before. --out DIR holds this run alone.\n"
+      "\n"
       "Examples:\n  lml check                         all claims that this machine can run\n"
       "  lml check prop2                   those about Proposition 2\n"
       "  lml check --list                  what there is\n"
