@@ -9,10 +9,13 @@
 #include <cmath>
 #include <csignal>
 #include <cstdio>
+#include <filesystem>
+#include <map>
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "experiments/check_result.hpp"
 #include "experiments/document.hpp"
 #include "experiments/errors.hpp"
 #include "experiments/hand_over.hpp"
@@ -36,6 +39,7 @@ std::vector<Claim> choose(const std::vector<Claim>& all, const std::vector<std::
   if (ids.empty()) return all;
   std::set<std::string> chosen;
   for (const std::string& id : ids) {
+    if (id.empty()) throw UsageError("lml check: the name of a claim is empty; leave it away to run all of them");
     const bool whole = std::any_of(all.begin(), all.end(), [&](const Claim& c) { return c.id == id; });
     bool found = whole;
     if (whole) chosen.insert(id);
@@ -56,13 +60,43 @@ std::vector<Claim> choose(const std::vector<Claim>& all, const std::vector<std::
   return out;
 }
 
+/// A target of the user's own.
+struct OwnTarget {
+  Target target;
+  std::string name;    // of its results' folder
+  bool images = true;  // it can be: a file may hold anything
+};
+
+OwnTarget own_target_of(const std::string& given) {
+  if (const BuiltinTarget* known = find_builtin_target(given))
+    return {known->make(), given, data_set(given).has_value()};
+  std::error_code none;
+  if (given != "-" && !std::filesystem::exists(given, none)) {
+    std::vector<std::string_view> names;
+    for (const BuiltinTarget& t : builtin_targets()) names.push_back(t.name);
+    if (const auto meant = nearest(given, names))
+      throw UsageError(given + ": there is no such file; did you mean " + std::string(*meant) +
+                       "? (lml targets names the built-in ones)");
+  }
+  const Document file = read_document(given);
+  return {read_target(Reader(file)), given == "-" ? "stdin" : std::filesystem::path(given).stem().string()};
+}
+
+// Why a claim has no answer about this target; empty where it has one.
+std::string says_nothing_about(const Claim& claim, const OwnTarget& own) {
+  if (claim.takes_target != "any" && !own.target.is_points())
+    return "about finite data sets; " + own.name + " is a mixture of Gaussians";
+  if (claim.takes_target == "images" && !own.images) return "about real images; " + own.name + " holds none";
+  return {};
+}
+
 // Those of `claims` that can be asked of a target of the user's own.
 std::vector<Claim> about_a_target(std::vector<Claim> claims, const std::vector<Claim>& all) {
-  std::erase_if(claims, [](const Claim& c) { return !c.takes_target; });
+  std::erase_if(claims, [](const Claim& c) { return c.takes_target.empty(); });
   if (!claims.empty()) return claims;
   std::string names;
   for (const Claim& c : all)
-    if (c.takes_target) names += (names.empty() ? "" : ", ") + c.id;
+    if (!c.takes_target.empty()) names += (names.empty() ? "" : ", ") + c.id;
   throw UsageError("not about a target of one's own; claims that are: " + names);
 }
 
@@ -135,6 +169,7 @@ Json document_of(const Result& r) {
     out["second"] = {{"value", figure_or_null(*e.second)}, {"tolerance", figure_or_null(e.second_tolerance)}};
   out["negative_control"] = {
       {"value", figure_or_null(e.control)}, {"rejected", r.control_rejected}, {"what", c.control}};
+  if (r.second_control) out["negative_control"]["first"] = figure_or_null(*e.other_control);
   if (!e.certificate.empty()) out["certificate"] = e.certificate;
   if (e.smallest) {
     out["smallest"] = spec_of(*e.smallest);
@@ -199,9 +234,10 @@ std::string readable(const std::vector<Result>& results, double seconds, bool ow
     }
     const std::string indent(margin, ' ');
     out += coloured(fmt::format("{:<12}", name(r.verdict)), r.verdict, colour) + ' ' + at_margin(r.claim.title);
-    out += indent + at_margin(fmt::format("{} ({}): {:.4g}, claimed {} {:.4g}; control {:.4g}{}", r.claim.id,
+    out += indent + at_margin(fmt::format("{} ({}): {:.4g}, claimed {} {:.4g}; control {:.4g}{}{}", r.claim.id,
                                           r.claim.source, r.evidence.value, r.claim.relation, r.claim.threshold,
-                                          r.evidence.control, r.evidence.certificate.empty() ? "" : "; proven"));
+                                          r.evidence.control, r.second_control ? " (the second of two)" : "",
+                                          r.evidence.certificate.empty() ? "" : "; proven"));
     if (!r.why.empty()) out += indent + at_margin("why: " + r.why);
     if (r.agrees() || own_target) continue;
     ++disagree;
@@ -239,7 +275,7 @@ class Progress {
       ++total_;
       cost_ += c.cost;
     }
-    fmt::print(stderr, "{} claims to run, about {} on 2 cores\n", total_, seconds_text(cost_));
+    say(fmt::format("{} claims to run, about {} on 2 cores", total_, seconds_text(cost_)));
   }
   void operator()(const Result& r) {
     if (r.claim.recorded == Verdict::not_run) return;
@@ -247,13 +283,45 @@ class Progress {
     const std::string seconds = fmt::format(" ({})", seconds_text(r.seconds));
     std::string line = fmt::format("[{:>2}/{}] {:<12} {}", done_, total_, name(r.verdict), r.claim.title);
     if (line.size() + seconds.size() > columns) line.replace(columns - seconds.size() - 2, std::string::npos, "..");
-    fmt::print(stderr, "{}{}\n", line, seconds);
+    say(fmt::format("{}{}", line, seconds));
   }
 
  private:
   std::size_t total_ = 0, done_ = 0;
   double cost_ = 0;
 };
+
+// While it lives, Ctrl-C says what was lost and what to do; where it is ignored (a job in the background), it stays so.
+class Stoppable {
+ public:
+  Stoppable() {
+    ::sigaction(SIGINT, nullptr, &before_);
+    struct sigaction stop = {};
+    stop.sa_handler = [](int) {
+      constexpr std::string_view said =
+          "lml check: stopped; nothing written. Name claims to run fewer of them: lml check prop2\n";
+      [[maybe_unused]] const ssize_t n = ::write(STDERR_FILENO, said.data(), said.size());
+      ::_exit(128 + SIGINT);
+    };
+    if (before_.sa_handler != SIG_IGN) ::sigaction(SIGINT, &stop, nullptr);
+  }
+  Stoppable(const Stoppable&) = delete;
+  Stoppable& operator=(const Stoppable&) = delete;
+  ~Stoppable() { ::sigaction(SIGINT, &before_, nullptr); }
+
+ private:
+  struct sigaction before_ = {};
+};
+
+void require_folder_of(const std::string& out, bool named) {
+  try {
+    require_folder(out);
+  } catch (const UsageError& e) {
+    if (named) throw;
+    throw UsageError(std::string(e.what()).substr(std::string_view("--out ").size()) +
+                     "; name another folder with --out DIR");
+  }
+}
 
 }  // namespace
 
@@ -263,21 +331,20 @@ int check_command(const Common& common, const CheckOptions& options) {
   if (options.list) return list(claims, common.json);
   std::signal(SIGPIPE, SIG_IGN);  // whoever reads the progress may leave; the results are still written
 
-  Common kept = common;
-  if (kept.out.empty()) kept.out = "results/check";
-  require_folder(kept.out);
-
   checks::Context context;
   context.full = options.full;
+  std::map<std::string, std::string> unfit;  // claim, why it has no answer about the target
+  Common kept = common;
   if (!options.target.empty()) {
     claims = about_a_target(std::move(claims), all);
-    if (const BuiltinTarget* known = find_builtin_target(options.target)) {
-      context.target = known->make();
-    } else {
-      const Document file = read_document(options.target);
-      context.target = read_target(Reader(file));
-    }
+    const OwnTarget own = own_target_of(options.target);
+    context.target = own.target;
+    if (kept.out.empty()) kept.out = "results/check-" + own.name;
+    for (const Claim& c : claims)
+      if (const std::string why = says_nothing_about(c, own); !why.empty()) unfit[c.id] = why;
   }
+  if (kept.out.empty()) kept.out = "results/check";
+  require_folder_of(kept.out, !common.out.empty());
   std::once_flag once;
   std::optional<Target> images;
   context.fashion_mnist = [&]() -> const Target& {
@@ -302,37 +369,47 @@ int check_command(const Common& common, const CheckOptions& options) {
 
   const bool own_target = context.target.has_value();
   const auto start = std::chrono::steady_clock::now();
-  Progress progress(claims);
-  const std::vector<Result> results = checks::run(claims, context, omp_get_max_threads(), std::ref(progress));
+  std::vector<Claim> fit = claims;
+  std::erase_if(fit, [&](const Claim& c) { return unfit.count(c.id) > 0; });
+  std::vector<Result> results;
+  {
+    const Stoppable stoppable;
+    Progress progress(fit);
+    results = checks::run(fit, context, omp_get_max_threads(), std::ref(progress));
+  }
+  for (std::size_t i = 0; i < claims.size(); ++i)
+    if (const auto no = unfit.find(claims[i].id); no != unfit.end()) {
+      Result r;
+      r.claim = claims[i];
+      r.why = no->second;
+      results.insert(results.begin() + std::ptrdiff_t(i), r);
+    }
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 
-  Json documents = Json::array();
-  for (const Result& r : results) documents.push_back(document_of(r));
-  Results answer;
-  answer.put("claims", documents);
-  std::vector<std::string> texts;
-  std::vector<std::string> names;
-  for (const Result& r : results)
+  CheckResult out{Json::array(), {}};
+  for (const Result& r : results) {
+    out.claims.push_back(document_of(r));
     for (const checks::Table& t : r.evidence.tables) {
-      names.push_back(r.claim.id + "--" + t.name + ".csv");
       std::vector<std::vector<std::string>> labels;
       for (const std::string& word : t.labels) labels.push_back({word});
-      texts.push_back(csv(t.columns, t.rows, labels));
+      out.tables.emplace_back(r.claim.id + "--" + t.name + ".csv", csv(t.columns, t.rows, labels));
     }
-  std::vector<OutputFile> tables;
-  for (std::size_t i = 0; i < texts.size(); ++i) tables.push_back({names[i], {texts[i]}});
-
-  deliver(kept, "check", parse_document("{}"), answer, 0, tables);
-  if (!common.json) print(readable(results, seconds, own_target));
-  const std::string report = kept.out + "/report.html";
+  }
+  std::vector<std::string> order;
+  for (const Claim& c : all) order.push_back(c.id);
+  write_check(kept, out, order, common.out.empty() && !own_target && !options.ids.empty());
+  std::string report = "report: " + kept.out + "/report.html";
   try {
     run_program(report_of_check(kept.out, options.target));
-    if (common.json)
-      fmt::print(stderr, "report: {}\n", report);
-    else
-      print("report: " + report + "\n");
   } catch (const std::runtime_error& e) {
-    fmt::print(stderr, "no report: {}\n", e.what());
+    report = std::string("no report: ") + e.what();
+  }
+  // Last, for whoever was to read this may be gone.
+  if (common.json) {
+    say(report);
+    print(dump(Json{{"claims", out.claims}}) + '\n');
+  } else {
+    print(readable(results, seconds, own_target) + report + '\n');
   }
 
   // The recorded verdict is about the built-in targets: on another one, a different verdict is an answer.

@@ -16,7 +16,8 @@ struct CheckOptions {
 
 /// Exit status: 0, or 1 where a verdict is not the recorded one or a control was not rejected. Throws UsageError for an
 /// unknown claim or one that takes no target, SpecError for a bad target.
-/// Results and the report go to --out, or else to results/check.
+/// Results and the report go to --out; else those of a target of one's own to results/check-NAME, the others to
+/// results/check, where claims that did not run keep what they gave before.
 int check_command(const Common& common, const CheckOptions& options);
 
 }  // namespace lml

@@ -32,12 +32,6 @@ class Keys {
     if (!v || !n->is_number()) fail(file_, key + " must be a number");
     return *v;
   }
-  bool flag(const std::string& key) {
-    const toml::node* n = find(key, false);
-    if (!n) return false;
-    if (!n->is_boolean()) fail(file_, key + " must be true or false");
-    return n->as_boolean()->get();
-  }
   std::vector<std::string> list(const std::string& key) {
     std::vector<std::string> out;
     const toml::node* n = find(key, false);
@@ -99,7 +93,9 @@ Claim read(const std::filesystem::path& file) {
   c.finding = keys.text("finding", runs);
   c.cost = keys.number("cost", runs);
   c.needs = keys.list("needs");
-  c.takes_target = keys.flag("takes_target");
+  c.takes_target = keys.text("takes_target", false);
+  if (!c.takes_target.empty() && c.takes_target != "any" && c.takes_target != "points" && c.takes_target != "images")
+    fail(file, "takes_target must be any, points or images");
   c.why = keys.text("why", !runs);
   keys.refuse_others();
   return c;

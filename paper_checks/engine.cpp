@@ -61,7 +61,11 @@ Result judge(const Claim& claim, Evidence evidence) {
     return (out.verdict == Verdict::supported && v == Verdict::refuted) ||
            (out.verdict == Verdict::refuted && v == Verdict::supported);
   };
-  out.control_rejected = opposite(evidence.control) || (evidence.other_control && opposite(*evidence.other_control));
+  out.control_rejected = opposite(evidence.control);
+  if (!out.control_rejected && evidence.other_control && opposite(*evidence.other_control)) {
+    out.control_rejected = out.second_control = true;
+    std::swap(evidence.control, *evidence.other_control);
+  }
   if (std::isnan(evidence.value)) {
     out.why = "nothing could be measured";
   } else if (out.verdict == Verdict::inconclusive) {

@@ -25,7 +25,7 @@ struct Claim {
   double cost = 0;  // seconds on 2 cores
   Verdict recorded = Verdict::not_run;
   std::vector<std::string> needs;
-  bool takes_target = false;  // `check --target` means something for it
+  std::string takes_target;  // what `check --target` can be for it: any, points or images; empty: nothing
 };
 
 /// All claim files of a folder, in the order of claims.csv's groups, then by name. Throws std::runtime_error naming the
@@ -36,6 +36,7 @@ struct Result {
   Claim claim;
   Verdict verdict = Verdict::not_run;
   bool control_rejected = false;
+  bool second_control = false;  // the other control is the one that was rejected; it then stands first in the evidence
   Evidence evidence;
   double seconds = 0;
   std::string why;  // of not_run and inconclusive

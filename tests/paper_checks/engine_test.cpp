@@ -36,6 +36,22 @@ TEST(Judge, AControlThatIsNotRejectedMakesItInconclusive) {
   EXPECT_FALSE(judge(at_most(1), measured(0.5, 0, 0.5)).control_rejected);
 }
 
+// Whoever reads the result sees the control that settled it.
+TEST(Judge, OfTwoControlsTheOneThatIsRejectedStandsFirst) {
+  Evidence e = measured(0.5, 0, 0.4);
+  e.other_control = 2;
+  const Result second = judge(at_most(1), e);
+  EXPECT_EQ(second.verdict, Verdict::supported);
+  EXPECT_TRUE(second.second_control);
+  EXPECT_EQ(second.evidence.control, 2);
+  EXPECT_EQ(*second.evidence.other_control, 0.4);
+  e.control = 3;
+  const Result first = judge(at_most(1), e);
+  EXPECT_TRUE(first.control_rejected);
+  EXPECT_FALSE(first.second_control);
+  EXPECT_EQ(first.evidence.control, 3);
+}
+
 TEST(Judge, ASecondMethodThatDisagreesMakesItInconclusive) {
   Evidence e = measured(0.5, 0, 2);
   e.second = 0.6;
