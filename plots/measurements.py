@@ -119,7 +119,7 @@ def command(manifest, folder):
     return " ".join(shlex.quote(w) for w in words + ([] if results == "results" else ["--out", results]))
 
 
-def _newer(version):
+def is_newer(version):
     digits = re.match(r"(\d+)\.(\d+)\.(\d+)", version)
     return not digits or tuple(map(int, digits.groups())) > VERSION
 
@@ -132,7 +132,7 @@ def read_run(folder):
                       ("claims", list), ("jobs", list), ("files", dict)):
         if not isinstance(manifest.get(key), kind):
             raise ResultError(path, "/" + key, "is missing or of the wrong kind")
-    if _newer(manifest["version"]):
+    if is_newer(manifest["version"]):
         raise ResultError(path, "/version", "is %s, newer than this program (%d.%d.%d), which may misread it" % (
             manifest["version"], *VERSION))
     if not all(isinstance(c, str) for c in manifest["claims"]):

@@ -29,8 +29,7 @@ def main():
         if options.findings:
             target, text = options.findings, findings.text(material.of_repository())
         elif options.record:
-            if note := material.own_target(options.results + "/check"):
-                raise ResultError(note, "", "nothing is recorded")
+            material.require_whole(options.results + "/check")
             target, text = options.record, recorded.text(options.record, material.of_check(options.results + "/check"))
         else:
             found = (material.of_check(options.check, options.target) if options.check

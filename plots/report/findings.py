@@ -39,7 +39,9 @@ def _numbers(claim):
     said = ["%s: **%s**, needed %s" % (_plain(claim["quantity"].rstrip(".")), measured(claim), needed(claim))]
     if "second" in claim:
         said.append("second method %s" % number(claim["second"]["value"]))
-    said.append("control %s" % number(claim["negative_control"]["value"]))
+    control = claim["negative_control"]
+    said.append("control %s" % number(control["value"]) + (
+        " (the second of two; the first, %s, comes out as the claim does)" % number(control["first"]) if "first" in control else ""))
     if claim.get("certificate"):
         said.append("proven")
     return "; ".join(said)

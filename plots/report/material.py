@@ -1,10 +1,11 @@
 """What there is to report: results of claims, results of experiments, and what of both cannot be shown, with why."""
+import hashlib
 import os
 import subprocess
 import sys
 
 from files import ResultError, bytes_of, document, one_line
-from measurements import read_run
+from measurements import VERSION, is_newer, read_run
 from report.paper import ROOT, Paper
 
 RECORD = os.path.join(ROOT, "experiments", "results", "claims.json")
@@ -64,13 +65,17 @@ def _joined(words, result):
 
 def of_results(folder):
     """Everything under `folder`; where a claim did not run there, what the repository has of it."""
-    kept, check = of_repository().claims, os.path.join(folder, "check")
-    fresh, note = of_check(check).claims if os.path.exists(os.path.join(check, "result.json")) else [], own_target(check)
-    fresh = [] if note else fresh
+    kept, check, paper = of_repository().claims, os.path.join(folder, "check"), Paper()
+    fresh, note = [], None
+    if os.path.exists(os.path.join(check, "result.json")):
+        try:
+            require_whole(check)
+            fresh = sorted(of_check(check).claims, key=lambda c: paper.place(c["id"]))
+        except ResultError as e:
+            note = str(e)
     ran = {c["id"] for c in fresh if c["verdict"] != "not_run"}
     old = [c for c in kept if c["id"] not in ran]
     claims = [c for c in fresh if c["id"] in ran or c["id"] not in {o["id"] for o in old}] + old
-    paper = Paper()
     out = Material(sorted(claims, key=lambda c: paper.place(c["id"])))
     if not out.claims:
         raise ResultError(check, "", "has no result.json: run  lml check  first")
@@ -79,13 +84,20 @@ def of_results(folder):
     return out
 
 
-def own_target(check):
-    """Why the results of a check are no answer about the paper; nothing where they are."""
+def require_whole(check):
+    """Raises ResultError where the results of a check are no answer about the paper, or not as lml check left them."""
     file = os.path.join(check, "manifest.json")
-    words = document(bytes_of(file), file).get("arguments", []) if os.path.exists(file) else []
-    if any(str(w).split("=")[0] == "--target" for w in words):
-        return check + ": is about a target of one's own (--target), not about the paper's claims"
-    return None
+    manifest = document(bytes_of(file), file)
+    words, version, files = (manifest.get(k) for k in ("arguments", "version", "files"))
+    if not isinstance(words, list) or any(str(w).split("=")[0] == "--target" for w in words):
+        raise ResultError(check, "", "is about a target of one's own (--target), not about the paper's claims")
+    if not isinstance(version, str) or is_newer(version):
+        raise ResultError(file, "/version", "is %s, newer than this program (%d.%d.%d), which may misread it" % (version, *VERSION))
+    if not isinstance(files, dict) or "result.json" not in files:
+        raise ResultError(file, "/files", "has no digest of result.json: run  lml check  again")
+    result = os.path.join(check, "result.json")
+    if hashlib.sha256(bytes_of(result)).hexdigest() != files["result.json"]:
+        raise ResultError(result, "", "was altered or is cut short: its digest is not the one in manifest.json")
 
 
 def _experiments(out, folder):

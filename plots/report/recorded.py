@@ -22,7 +22,8 @@ def short(value):
 def result(claim):
     out = {k: claim[k] if k == "smallest" else short(claim[k]) for k in KEPT if k in claim}
     if "negative_control" in claim:
-        out["negative_control"] = {k: short(claim["negative_control"][k]) for k in ("value", "rejected")}
+        out["negative_control"] = {k: short(claim["negative_control"][k]) for k in ("value", "rejected", "first")
+                                   if k in claim["negative_control"]}
     tables = [short(t) for t in claim.get("tables", ()) if len(t["rows"]) <= ROWS]
     return dict(out, tables=tables) if tables else out
 

@@ -50,8 +50,10 @@ def _rows(material, claim):
                 number(claim["second"]["value"]), number(claim["second"]["tolerance"], 2), text)
         yield "Second method", text
     control = claim["negative_control"]
-    yield "Negative control", "<b>%s</b>, %s. %s" % (
-        number(control["value"]), "told apart" if control["rejected"] else "NOT told apart", prose(control["what"]))
+    yield "Negative control", "<b>%s</b>, %s%s. %s" % (
+        number(control["value"]), "told apart" if control["rejected"] else "NOT told apart",
+        " (the second of two; the first, %s, comes out as the claim does)" % number(control["first"]) if "first" in control else "",
+        prose(control["what"]))
     if claim.get("certificate"):
         yield "Proof", prose(claim["certificate"])
     if claim.get("smallest"):

@@ -94,6 +94,13 @@ class Kept(unittest.TestCase):
         self.assertEqual({c: r["verdict"] for c, r in kept.items()},
                          {c: f["recorded"] for c, f in paper.Paper().claim_files().items()})
 
+    def test_every_control_that_is_kept_came_out_the_other_way(self):
+        for c in material.of_repository().claims:
+            if c["verdict"] in ("supported", "refuted"):
+                holds = [float(v) <= c["threshold"] if c["relation"] == "<=" else float(v) >= c["threshold"]
+                         for v in (c["value"], c["negative_control"]["value"])]
+                self.assertEqual(holds, [c["verdict"] == "supported", c["verdict"] == "refuted"], c["id"])
+
     def test_the_findings_are_current(self):
         with open(os.path.join(ROOT, "FINDINGS.md"), encoding="utf-8") as f:
             self.assertEqual(f.read(), findings.text(material.of_repository()), "./lml report --findings FINDINGS.md")
@@ -141,6 +148,17 @@ class Folder(unittest.TestCase):
         os.makedirs(os.path.dirname(self.path(name)), exist_ok=True)
         with open(self.path(name), "w", encoding="utf-8") as f:
             f.write(content if isinstance(content, str) else json.dumps(content))
+
+    def vouch(self, folder, **manifest):
+        with open(self.path(folder, "result.json"), "rb") as f:
+            digest = hashlib.sha256(f.read()).hexdigest()
+        self.write(folder + "/manifest.json", {"command": "check", "version": "0.1.0", "arguments": ["check"],
+                                               "files": {"result.json": digest}, **manifest})
+
+    def check(self, folder, *claims, **manifest):
+        """A folder as lml check leaves it."""
+        self.write(folder + "/result.json", {"claims": list(claims)})
+        self.vouch(folder, **manifest)
 
     def read(self, name):
         with open(self.path(name), encoding="utf-8") as f:
@@ -281,21 +299,20 @@ z
         self.assertEqual((1, []), (len(found.experiments), found.notes))
 
     def test_a_check_of_ones_own_target_is_no_answer_about_the_paper(self):
-        self.write("check/result.json", {"claims": [claim(value=0.0123)]})
-        self.write("check/manifest.json", {"arguments": ["check", "--target", "ring8"]})
+        self.check("check", claim(value=0.0123), arguments=["check", "--target", "ring8"])
         found = material.of_results(self.folder)
         self.assertIn("a target of one's own", found.notes[0])
         self.assertNotEqual(found.by_id["prop3-exact"]["value"], 0.0123)
 
     def test_this_machines_results_come_before_those_kept(self):
-        self.write("check/result.json", {"claims": [claim(value=0.0123), claim(id="prop3-scaled", verdict="not_run", why="w")]})
+        self.check("check", claim(value=0.0123), claim(id="prop3-scaled", verdict="not_run", why="w"))
         found = material.of_results(self.folder)
         self.assertEqual(found.by_id["prop3-exact"]["value"], 0.0123)
         self.assertIn("kept in the repository", page.text(found).split('<section id="prop3-scaled"')[1].split("</section>")[0])
         self.assertEqual(sorted(found.by_id), sorted(c["id"] for c in found.claims))
 
     def test_the_command_writes_the_page(self):
-        self.write("results/check/result.json", {"claims": [claim()]})
+        self.check("results/check", claim())
         done = self.lml()
         self.assertEqual((done.returncode, done.stdout), (0, "results/report.html\n"), done.stderr)
         self.assertLess(os.path.getsize(self.path("results/report.html")), 5e6)
@@ -327,30 +344,58 @@ z
         self.assertEqual((done.returncode, done.stdout, done.stderr.count("\n")), (130, "", 1), done.stderr)
         self.assertIn("stopped", done.stderr)
 
-    def test_bad_results_are_refused_and_leave_nothing(self):
-        for content, says in (('{"claims": [', "cut short"), ({"claims": 3}, "/claims: "), ({}, "/claims: "),
-                              ({"claims": [3]}, "/claims/0/id: "), ({"claims": [claim(verdict=None)]}, "/claims/0/verdict: "),
-                              ({"claims": [claim(id="unheard-of")]}, "no part has the claim unheard-of")):
+    def test_a_check_that_cannot_be_trusted_is_named_and_the_kept_results_stand(self):
+        result = {"claims": [claim(value=987651)]}
+        for content, manifest, says in (
+                ('{"claims": [', {}, "result.json: is cut short"), ({"claims": 3}, {}, "/claims: "),
+                ({"claims": [3]}, {}, "/claims/0/id: "), ({"claims": [claim(verdict=None)]}, {}, "/claims/0/verdict: "),
+                ({"claims": [claim(id="unheard-of")]}, {}, "no part has the claim unheard-of"),
+                (result, {"files": {"result.json": "0" * 64}}, "was altered"), (result, {"files": {}}, "has no digest"),
+                (result, {"version": "9.1.0"}, "newer than this program"), (result, {"version": None}, "/version")):
             with self.subTest(says=says):
                 self.write("results/check/result.json", content)
-                self.assertIn(says, self.refused())
-        self.write("results/check/result.json", {"claims": [claim()]})
+                self.vouch("results/check", **manifest)
+                done = self.lml()
+                self.assertEqual((done.returncode, done.stderr.count("\n")), (0, 1), done.stderr)
+                self.assertIn("not shown: ", done.stderr)
+                self.assertIn(says, done.stderr)
+                shown = self.read("results/report.html")
+                self.assertFalse("987651" in shown)
+                self.assertTrue("kept in the repository" in shown)
+        os.unlink(self.path("results/check/manifest.json"))
+        self.assertIn("manifest.json: No such file", self.lml().stderr)
+
+    def test_where_the_page_cannot_be_written_nothing_is_left(self):
+        self.check("results/check", claim())
         self.assertIn("cannot be written", self.refused("--out", "nowhere/report.html"))
 
 
 class Record(Folder):
     def test_recording_again_changes_nothing_and_what_did_not_run_stays(self):
-        self.write("results/check/result.json", {"claims": [claim(), claim(id="prop3-scaled")]})
+        self.check("results/check", claim(), claim(id="prop3-scaled"))
         self.assertEqual(self.lml("--record", "kept.json").returncode, 0)
         first = self.read("kept.json")
         self.assertNotIn("seconds", first)
-        self.write("results/check/result.json", {"claims": [claim(), claim(id="prop3-scaled", verdict="not_run", why="w")]})
+        self.check("results/check", claim(), claim(id="prop3-scaled", verdict="not_run", why="w"))
         self.assertEqual(self.lml("--record", "kept.json").returncode, 0)
         self.assertEqual(self.read("kept.json"), first)
 
     def test_a_verdict_other_than_the_recorded_one_is_refused(self):
-        self.write("results/check/result.json", {"claims": [claim(verdict="supported")]})
+        self.check("results/check", claim(verdict="supported"))
         self.assertIn("its file records refuted", self.refused("--record", "kept.json"))
+
+    def test_what_was_altered_is_refused(self):
+        self.check("results/check", claim())
+        self.write("results/check/result.json", {"claims": [claim(value=0.0123)]})
+        self.assertIn("was altered", self.refused("--record", "kept.json"))
+
+    def test_of_two_controls_both_are_kept_and_shown(self):
+        two = claim(negative_control={"value": 0.18, "rejected": True, "first": 0.99, "what": "A, and B."})
+        self.assertEqual(recorded.result(two)["negative_control"], {"value": 0.18, "rejected": True, "first": 0.99})
+        self.check("check", two)
+        shown = page.text(material.of_check(self.path("check")))
+        self.assertIn("<b>0.18</b>, told apart (the second of two; the first, 0.99, comes out as the claim does)", shown)
+        self.assertIn("control 0.18 (the second of two; the first, 0.99,", findings.text(material.of_check(self.path("check"))))
 
     def test_numbers_keep_six_digits_and_counter_examples_all(self):
         kept = recorded.result(claim(value=1 / 3, smallest={"at": [[1 / 3]]}))
