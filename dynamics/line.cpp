@@ -181,7 +181,8 @@ void Line::mesh(const Metric& metric, const Marginal* also, int degree) {
     // A steeper element has coefficients in the generator that no degree resolves.
     const bool steep = p.maxCoeff() - std::max(p.minCoeff(), floor) > 30;
     if (!narrow && !negligible &&
-        (steep || unresolved(density) || unresolved(other) || (!vanishing && unresolved(d)))) {
+        (steep || unresolved(density) || (e.log_also.maxCoeff() >= also_floor && unresolved(other)) ||
+         (!vanishing && unresolved(d)))) {
       const double middle = 0.5 * (e.from + e.to);
       open.push_back({middle, e.to, {}, {}});
       open.push_back({e.from, middle, {}, {}});

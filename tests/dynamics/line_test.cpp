@@ -43,6 +43,18 @@ TEST(Line, FlowOfAGaussianIsTheClosedForm) {
   }
 }
 
+// 60 elements. What lies below e^-150 of a narrow start must not be resolved too: that took 659 for v0 = 0.03.
+TEST(Line, ANarrowStartCostsNoMoreThanItsWidthAsksFor) {
+  const double s = 0.8;
+  for (double v0 : {0.03, 0.003}) {
+    const Marginal initial = gaussian(0.9, v0);
+    const Line line({gaussian(0, s), {Curvature::exact, 0.5}}, 1, degree, &initial);
+    EXPECT_LT(line.size(), 100 * degree);
+    const double chi2 = s / std::sqrt(v0 * (2 * s - v0)) * std::exp(0.81 / (2 * s - v0)) - 1;
+    EXPECT_NEAR(line.flow(initial, {0})[0].chi2 / chi2, 1, 1e-9) << v0;
+  }
+}
+
 // N(m, s) against N(0, s): total variation is erf(|m|/(2 sqrt(2 s))).
 TEST(Line, TotalVariationIsExactAcrossItsKinks) {
   const Marginal initial = gaussian(0.37, 1);
