@@ -89,7 +89,10 @@ std::string ask_networks(const std::string& command, const std::string& spec, co
   while (!error && ::waitpid(child, &status, 0) < 0 && errno == EINTR) {
   }
   if (error) throw NotHere(how_to_get_it);
-  if (WIFEXITED(status) && WEXITSTATUS(status) == 3) throw NotHere("what this needs could not be set up: what the launcher said stands before this (networks want LibTorch; LML_TORCH=off leaves it away)");
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 3)
+    throw NotHere(
+        "what this needs could not be set up: what the launcher said stands before this (networks want LibTorch; "
+        "LML_TORCH=off leaves it away)");
   if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) throw std::runtime_error("lml-torch " + command + " failed");
   return out;
 }

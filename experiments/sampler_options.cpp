@@ -33,9 +33,7 @@ class Options {
         if (o_.knows(key) && o_.has(key)) o_.at(key).fail("is given for all samplers, beside them");
   }
 
-  bool flag(std::string_view key, bool otherwise) const {
-    return o_.flag(key, otherwise);
-  }
+  bool flag(std::string_view key, bool otherwise) const { return o_.flag(key, otherwise); }
   long long integer(std::string_view key, long long lowest, long long highest, long long otherwise) const {
     const auto v = o_.find(key);
     return v ? v->integer(lowest, highest) : otherwise;
