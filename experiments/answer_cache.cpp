@@ -1,13 +1,11 @@
 #include "experiments/answer_cache.hpp"
 
-#include <algorithm>
 #include <cstdlib>
-#include <fstream>
 #include <functional>
-#include <iterator>
 
 #include "experiments/errors.hpp"
 #include "experiments/output.hpp"
+#include "experiments/read_back.hpp"
 #include "experiments/sha256.hpp"
 #include "experiments/targets.hpp"
 #include "paper_checks/engine.hpp"
@@ -16,16 +14,6 @@ namespace lml {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::optional<std::string> read(const fs::path& path) {
-  std::error_code none;
-  if (!fs::is_regular_file(path, none)) return std::nullopt;
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return std::nullopt;
-  std::string text{std::istreambuf_iterator<char>(file), {}};
-  if (file.bad()) return std::nullopt;
-  return text;
-}
 
 void for_every_string(const Json& value, const std::function<void(const std::string&)>& f) {
   if (value.is_string()) return f(value.get<std::string>());
@@ -66,11 +54,9 @@ std::string AnswerCache::key(const Job& job, const fs::path& folder) {
   if (job.command == "check")
     for_every_string(job.spec, [&](const std::string& word) {
       static const std::vector<checks::Claim> claims = checks::load_claims(LML_CLAIMS_DIR);
-      const bool whole = std::any_of(claims.begin(), claims.end(), [&](const auto& c) { return c.id == word; });
-      for (const checks::Claim& claim : claims) {
-        if (whole ? claim.id != word : !claim.id.starts_with(word)) continue;
-        asked["files"][claim.id] = digests_.of(fs::path(LML_CLAIMS_DIR) / (claim.id + ".toml"));
-        for (const std::string& need : claim.needs)
+      for (const checks::Claim* claim : checks::named(claims, word)) {
+        asked["files"][claim->id] = digests_.of(fs::path(LML_CLAIMS_DIR) / (claim->id + ".toml"));
+        for (const std::string& need : claim->needs)
           if (const auto path = find_data(need, folder)) asked["files"][need] = digests_.of(*path);
       }
     });
@@ -79,7 +65,7 @@ std::string AnswerCache::key(const Job& job, const fs::path& folder) {
 
 std::optional<Answer> AnswerCache::find(const std::string& key, bool files, std::string& altered) const {
   const fs::path path = folder_ / (key + ".json");
-  const std::optional<std::string> text = read(path);
+  const std::optional<std::string> text = text_of(path);
   if (!text) return std::nullopt;
   const auto broken = [&](const fs::path& file) {
     altered = file.string();
@@ -94,7 +80,7 @@ std::optional<Answer> AnswerCache::find(const std::string& key, bool files, std:
   if (!files) return out;
   for (const auto& [name, digest] : entry["files"].items()) {
     const fs::path file = folder_ / (key + '-' + name);
-    std::optional<std::string> bytes = read(file);
+    std::optional<std::string> bytes = text_of(file);
     if (!bytes || sha256(*bytes) != digest) return broken(file);
     out.files[name] = std::move(*bytes);
   }

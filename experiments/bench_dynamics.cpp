@@ -15,6 +15,7 @@
 #include "experiments/errors.hpp"
 #include "experiments/output.hpp"
 #include "experiments/subprocess.hpp"
+#include "experiments/temporary_folder.hpp"
 #include "theory/parallel.hpp"
 
 namespace lml {
@@ -124,12 +125,12 @@ Json peer_case(const Case& c, bool quick) {
 }
 
 Json measure_peers(const std::vector<Case>& cases, int threads, bool quick) {
-  const BenchFolder folder;
+  const TemporaryFolder folder;
   Json description = Json::array();
   for (const Case& c : cases) description.push_back(peer_case(c, quick));
-  std::ofstream(folder.path / "cases.json") << dump(description);
-  return parse_json(run_peers("peers-dynamics", "dynamics_peers.py", {folder.path.string(), std::to_string(threads)},
-                              folder.path / "peers.json"),
+  std::ofstream(folder.path() / "cases.json") << dump(description);
+  return parse_json(run_peers("peers-dynamics", "dynamics_peers.py", {folder.path().string(), std::to_string(threads)},
+                              folder.path() / "peers.json"),
                     "peers");
 }
 

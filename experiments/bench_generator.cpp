@@ -9,6 +9,7 @@
 #include "dynamics/grid.hpp"
 #include "dynamics/grid_assembly.hpp"
 #include "experiments/bench_tools.hpp"
+#include "experiments/temporary_folder.hpp"
 
 namespace lml {
 namespace {
@@ -89,19 +90,19 @@ Json bench_generator_with_peers(bool quick) {
     weights.push_back(std::exp(p.target().log_weights()[k]));
     variances.push_back(1 / p.precision(k).p[0]);
   }
-  const BenchFolder folder;
-  std::ofstream(folder.path / "generator.json") << dump({{"weights", weights},
-                                                         {"means", means},
-                                                         {"variances", variances},
-                                                         {"low", low},
-                                                         {"high", high},
-                                                         {"cells", n},
-                                                         {"repeats", 3}});
+  const TemporaryFolder folder;
+  std::ofstream(folder.path() / "generator.json") << dump({{"weights", weights},
+                                                           {"means", means},
+                                                           {"variances", variances},
+                                                           {"low", low},
+                                                           {"high", high},
+                                                           {"cells", n},
+                                                           {"repeats", 3}});
   const WithThreads with(1);  // as many as fplanck uses
   const Timing own = null_vector_of({p, {Curvature::identity}}, square(n));
-  const Json peer = parse_json(
-      run_peers("peers-generator", "generator_peers.py", {folder.path.string()}, folder.path / "generator-peers.json"),
-      "peers");
+  const Json peer = parse_json(run_peers("peers-generator", "generator_peers.py", {folder.path().string()},
+                                         folder.path() / "generator-peers.json"),
+                               "peers");
   const double theirs = peer["generator_seconds"].get<double>() + peer["stationary_seconds"].get<double>();
   out["fplanck"] = {{"cells", {n, n}},
                     {"generator_seconds", own.generator},

@@ -29,6 +29,7 @@
 #include "experiments/errors.hpp"
 #include "experiments/output.hpp"
 #include "experiments/targets.hpp"
+#include "experiments/temporary_folder.hpp"
 #include "samplers/eigen_state.hpp"
 #include "samplers/ensemble.hpp"
 #include "samplers/parameterisation.hpp"
@@ -332,7 +333,7 @@ void write_npy(const std::filesystem::path& path, const Points& p) {
 
 Json list(const Vec& v) { return std::vector<double>(v.begin(), v.end()); }
 
-Json peer_cases(const std::vector<Method>& all, const BenchFolder& folder, const Points& samples, bool quick) {
+Json peer_cases(const std::vector<Method>& all, const TemporaryFolder& folder, const Points& samples, bool quick) {
   Json out{{"steps", steps}, {"budget", quick ? 0.1 : 0.5}, {"methods", Json::array()}, {"shapes", Json::array()}};
   for (const Method& m : all) {
     Json method = m.peer;
@@ -349,16 +350,16 @@ Json peer_cases(const std::vector<Method>& all, const BenchFolder& folder, const
                     {"start", "start.npy"},
                     {"means", "means.npy"},
                     {"samples", "samples.npy"}};
-  write_npy(folder.path / "start.npy", noise_starts(1, samples.rows(), 2, {}));
-  write_npy(folder.path / "means.npy", target.means());
-  write_npy(folder.path / "samples.npy", samples);
-  std::ofstream(folder.path / "cases.json") << dump(out);
+  write_npy(folder.path() / "start.npy", noise_starts(1, samples.rows(), 2, {}));
+  write_npy(folder.path() / "means.npy", target.means());
+  write_npy(folder.path() / "samples.npy", samples);
+  std::ofstream(folder.path() / "cases.json") << dump(out);
   return out;
 }
 
-Json measure_peers(const BenchFolder& folder, int threads) {
-  return parse_json(run_peers("peers-samplers", "samplers_peers.py", {folder.path.string(), std::to_string(threads)},
-                              folder.path / ("peers-" + std::to_string(threads) + ".json")),
+Json measure_peers(const TemporaryFolder& folder, int threads) {
+  return parse_json(run_peers("peers-samplers", "samplers_peers.py", {folder.path().string(), std::to_string(threads)},
+                              folder.path() / ("peers-" + std::to_string(threads) + ".json")),
                     "peers");
 }
 
@@ -480,7 +481,7 @@ int bench_samplers_command(const Common& common, const BenchSamplers& options) {
 
   Results results;
   if (options.peers) {
-    const BenchFolder folder;
+    const TemporaryFolder folder;
     peer_cases(all, folder, out, options.quick);
     Json peers;
     for (SampleRow& row : samples) {

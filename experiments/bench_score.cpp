@@ -19,6 +19,7 @@
 #include "experiments/document.hpp"
 #include "experiments/errors.hpp"
 #include "experiments/output.hpp"
+#include "experiments/temporary_folder.hpp"
 #include "theory/kernels/exp.hpp"
 #include "theory/marginal.hpp"
 
@@ -393,11 +394,12 @@ int bench_score_command(const Common& common, const BenchScore& options) {
   const Index scale = options.quick ? 8 : 1;
   std::vector<Row> rows;
   Json peer_cases = Json::array();
-  const std::optional<BenchFolder> folder = options.peers ? std::optional<BenchFolder>(std::in_place) : std::nullopt;
+  const std::optional<TemporaryFolder> folder =
+      options.peers ? std::optional<TemporaryFolder>(std::in_place) : std::nullopt;
   const auto add = [&](const Case& c) {
     const std::vector<Row> more = run_case(c, threads, options.quick);
     rows.insert(rows.end(), more.begin(), more.end());
-    if (folder && c.peers) peer_cases.push_back(write_peer_case(folder->path, c, options.quick));
+    if (folder && c.peers) peer_cases.push_back(write_peer_case(folder->path(), c, options.quick));
   };
   add(mixture_case(2, 8, (1 << 18) / scale));
   add(mixture_case(16, 8, (1 << 15) / scale));
@@ -417,7 +419,7 @@ int bench_score_command(const Common& common, const BenchScore& options) {
   Json versions, differences = Json::object();
   if (folder)
     for (std::size_t i = 0; i < threads.size(); ++i) {
-      const Json peers = measure_peers(folder->path, peer_cases, threads[i]);
+      const Json peers = measure_peers(folder->path(), peer_cases, threads[i]);
       add_peers(peers, rows, threads[i]);
       machines[i].flops_numpy = peers["matrix_product"].get<double>();
       machines[i].flops = std::max(machines[i].flops, machines[i].flops_numpy);

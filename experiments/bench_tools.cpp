@@ -13,17 +13,6 @@ namespace lml {
 
 namespace fs = std::filesystem;
 
-BenchFolder::BenchFolder() {
-  std::string name = (fs::temp_directory_path() / "lml-bench-XXXXXX").string();
-  if (!mkdtemp(name.data())) throw UsageError(name + ": cannot be made");
-  path = name;
-}
-
-BenchFolder::~BenchFolder() {
-  std::error_code ignored;
-  fs::remove_all(path, ignored);
-}
-
 std::string fixed(double value, int digits) {
   char text[32];
   std::snprintf(text, sizeof text, "%.*f", digits, value);

@@ -39,16 +39,6 @@ class WithThreads {
   int before_;
 };
 
-/// A temporary folder, gone with this.
-class BenchFolder {
- public:
-  BenchFolder();
-  ~BenchFolder();
-  BenchFolder(const BenchFolder&) = delete;
-  BenchFolder& operator=(const BenchFolder&) = delete;
-  std::filesystem::path path;
-};
-
 std::string fixed(double value, int digits);
 
 /// Runs `script` of experiments/bench in the virtual environment build/<environment> (a set of setup_peers.py), which

@@ -34,18 +34,14 @@ using checks::Claim;
 using checks::Result;
 using checks::Verdict;
 
-// A whole name means that claim; the beginning of names ("prop2") means all of them.
 std::vector<Claim> choose(const std::vector<Claim>& all, const std::vector<std::string>& ids) {
   if (ids.empty()) return all;
   std::set<std::string> chosen;
   for (const std::string& id : ids) {
     if (id.empty()) throw UsageError("lml check: the name of a claim is empty; leave it away to run all of them");
-    const bool whole = std::any_of(all.begin(), all.end(), [&](const Claim& c) { return c.id == id; });
-    bool found = whole;
-    if (whole) chosen.insert(id);
-    for (const Claim& c : all)
-      if (!whole && c.id.rfind(id, 0) == 0) found = chosen.insert(c.id).second || true;
-    if (!found) {
+    const std::vector<const Claim*> meant_by_it = checks::named(all, id);
+    for (const Claim* c : meant_by_it) chosen.insert(c->id);
+    if (meant_by_it.empty()) {
       std::vector<std::string_view> names;
       for (const Claim& c : all) names.push_back(c.id);
       const auto meant = nearest(id, names);

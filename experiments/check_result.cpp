@@ -4,31 +4,18 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <map>
 #include <optional>
 
 #include "experiments/document.hpp"
 #include "experiments/output.hpp"
+#include "experiments/read_back.hpp"
 #include "experiments/sha256.hpp"
 
 namespace lml {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string text_of(const fs::path& path) {
-  std::error_code none;
-  if (!fs::is_regular_file(path, none)) return {};
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
-Json object_in(const fs::path& path) {
-  Json out = Json::parse(text_of(path), nullptr, false);
-  return out.is_object() ? out : Json::object();
-}
 
 // Why the claims there cannot stand beside new ones; empty where they can.
 std::string unfit(const fs::path& folder, const Json& manifest) {
@@ -40,7 +27,7 @@ std::string unfit(const fs::path& folder, const Json& manifest) {
   const Json files = manifest.value("files", Json::object());
   if (!files.is_object() || !files.contains("result.json")) return "has no digest";
   for (const auto& [name, digest] : files.items())
-    if (digest != sha256(text_of(folder / name))) return "was altered: " + name;
+    if (digest != sha256(text_of(folder / name).value_or(""))) return "was altered: " + name;
   return {};
 }
 

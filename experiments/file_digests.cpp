@@ -6,8 +6,6 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
-#include <fstream>
-#include <iterator>
 #include <nlohmann/json.hpp>
 #include <utility>
 #include <vector>
@@ -15,6 +13,7 @@
 #include "experiments/errors.hpp"
 #include "experiments/json.hpp"
 #include "experiments/output.hpp"
+#include "experiments/read_back.hpp"
 #include "experiments/sha256.hpp"
 
 namespace lml {
@@ -33,10 +32,7 @@ long long now() {
 }  // namespace
 
 FileDigests::FileDigests(fs::path memory) : memory_(std::move(memory)) {
-  std::ifstream file(memory_, std::ios::binary);
-  const std::string text{std::istreambuf_iterator<char>(file), {}};
-  const Json json = Json::parse(text, nullptr, false);
-  if (!json.is_object()) return;
+  const Json json = object_in(memory_);
   for (const auto& [path, entry] : json.items())
     if (entry.is_array() && entry.size() == 3 && entry[0].is_number_unsigned() && entry[1].is_number_integer() &&
         entry[2].is_string())

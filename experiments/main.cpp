@@ -4,7 +4,6 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <charconv>
 #include <cstdio>
 #include <functional>
 #include <memory>
@@ -25,6 +24,7 @@
 #include "experiments/reader.hpp"
 #include "experiments/report_command.hpp"
 #include "experiments/run_command.hpp"
+#include "experiments/seed.hpp"
 
 namespace {
 
@@ -115,12 +115,7 @@ void add_common(CLI::App& command, Options& o) {
   command.add_option("--out", o.common.out, "folder for results, figures and manifest.json")->type_name("DIR");
   command.add_option("--seed", o.common.seed, "seed of every random stream")
       ->type_name("N")
-      ->check([](const std::string& text) {
-        std::uint64_t seed = 0;
-        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seed);
-        const bool whole = error == std::errc() && end == text.data() + text.size();
-        return whole ? std::string() : "must be a whole number from 0 to 18446744073709551615, is " + text;
-      });
+      ->check(lml::refusal_of_seed);
   command.add_option("--threads", o.threads, "threads; results do not depend on them")
       ->type_name("N")
       ->check(CLI::Range(1, 4096));

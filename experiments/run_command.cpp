@@ -25,6 +25,7 @@
 #include "experiments/reader.hpp"
 #include "experiments/run_result.hpp"
 #include "experiments/targets.hpp"
+#include "experiments/temporary_folder.hpp"
 
 namespace lml {
 namespace {
@@ -63,33 +64,6 @@ std::map<std::string, std::string> files_in(const fs::path& folder) {
   }
   return out;
 }
-
-// A folder that is gone when the program is done.
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::error_code error;
-    const fs::path parent = fs::temp_directory_path(error);
-    if (error) {
-      const char* named = std::getenv("TMPDIR");
-      throw UsageError(std::string("TMPDIR") + (named ? std::string("=") + named : "") + ": " + error.message() +
-                       ": must name a folder for temporary files");
-    }
-    std::string name = (parent / "lml-run-XXXXXX").string();
-    if (!::mkdtemp(name.data())) throw UsageError(name + ": cannot be made: " + std::strerror(errno));
-    path_ = name;
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  ~TemporaryFolder() {
-    std::error_code none;
-    fs::remove_all(path_, none);
-  }
-  const fs::path& path() const { return path_; }
-
- private:
-  fs::path path_;
-};
 
 // What a job said when it failed, its place in a spec named by the experiment file's own.
 std::string failure(const Experiment& e, const Outcome& outcome) {

@@ -5,11 +5,10 @@
 
 #include <algorithm>
 #include <deque>
-#include <fstream>
-#include <iterator>
 
 #include "experiments/measurements.hpp"
 #include "experiments/output.hpp"
+#include "experiments/read_back.hpp"
 #include "experiments/sha256.hpp"
 
 namespace lml {
@@ -37,13 +36,8 @@ Json document_of(const Experiment& e, const Point& p, std::size_t number) {
 }
 
 Json manifest_in(const fs::path& folder) {
-  const fs::path path = folder / "manifest.json";
-  std::error_code none;
-  if (!fs::is_regular_file(path, none)) return Json::object();
-  std::ifstream file(path, std::ios::binary);
-  const std::string text{std::istreambuf_iterator<char>(file), {}};
-  Json out = Json::parse(text, nullptr, false);
-  return out.is_object() && out.value("command", Json()) == "run" ? out : Json::object();
+  Json out = object_in(folder / "manifest.json");
+  return out.value("command", Json()) == "run" ? out : Json::object();
 }
 
 }  // namespace

@@ -127,4 +127,13 @@ std::vector<Claim> load_claims(const std::string& folder) {
   return out;
 }
 
+std::vector<const Claim*> named(const std::vector<Claim>& all, const std::string& word) {
+  const auto whole = std::find_if(all.begin(), all.end(), [&](const Claim& c) { return c.id == word; });
+  if (whole != all.end()) return {&*whole};
+  std::vector<const Claim*> out;
+  for (const Claim& c : all)
+    if (c.id.starts_with(word)) out.push_back(&c);
+  return out;
+}
+
 }  // namespace lml::checks

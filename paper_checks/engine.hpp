@@ -32,6 +32,9 @@ struct Claim {
 /// file, the line and the key that is missing, unknown or of the wrong type.
 std::vector<Claim> load_claims(const std::string& folder);
 
+/// Those that a word means: a whole name that claim, the beginning of names ("prop2") all of them.
+std::vector<const Claim*> named(const std::vector<Claim>& all, const std::string& word);
+
 struct Result {
   Claim claim;
   Verdict verdict = Verdict::not_run;

@@ -107,21 +107,28 @@ def _tensor(data):
     return np.frombuffer(data[8 + length + begin:8 + length + end], dtype=kind).reshape(entry["shape"])
 
 
-def command(manifest, folder):
-    """That makes the folder."""
+def arguments(manifest):
+    """Of `lml run`, that make these measurements again: by name, or by the file where it is one of the reader's own."""
     name = manifest["experiment"]
     own = not os.path.exists(os.path.join(ROOT, "experiments", name + ".toml"))
-    words = ["./lml" if os.environ.get("LML_LAUNCHER") else "lml", "run", name + (".toml" if own else "")]
-    words += {"quick": ["--quick"], "full": ["--full"]}.get(manifest["size"], [])
-    words += [w for s in manifest.get("set") or () for w in ("--set", str(s))]
+    words = [name + (".toml" if own else "")] + {"quick": ["--quick"], "full": ["--full"]}.get(manifest.get("size"), [])
+    return words + [w for s in manifest.get("set") or () for w in ("--set", str(s))]
+
+
+def command(manifest, folder):
+    """That makes the folder."""
     folder = os.path.normpath(folder)
     results = os.path.join(folder, "..") if os.path.basename(folder) in (".", "..") else os.path.dirname(folder) or "."
-    return " ".join(shlex.quote(w) for w in words + ([] if results == "results" else ["--out", results]))
+    program = "./lml" if os.environ.get("LML_LAUNCHER") else "lml"
+    return shlex.join([program, "run", *arguments(manifest), *([] if results == "results" else ["--out", results])])
 
 
-def is_newer(version):
-    digits = re.match(r"(\d+)\.(\d+)\.(\d+)", version)
-    return not digits or tuple(map(int, digits.groups())) > VERSION
+def refuse_newer(version, manifest_file):
+    """Raises ResultError where results of that version may mean something else."""
+    digits = re.match(r"(\d+)\.(\d+)\.(\d+)", version) if isinstance(version, str) else None
+    if not digits or tuple(map(int, digits.groups())) > VERSION:
+        raise ResultError(manifest_file, "/version", "is %s, newer than this program (%d.%d.%d), which may misread it" % (
+            version, *VERSION))
 
 
 def read_run(folder):
@@ -132,9 +139,7 @@ def read_run(folder):
                       ("claims", list), ("jobs", list), ("files", dict)):
         if not isinstance(manifest.get(key), kind):
             raise ResultError(path, "/" + key, "is missing or of the wrong kind")
-    if is_newer(manifest["version"]):
-        raise ResultError(path, "/version", "is %s, newer than this program (%d.%d.%d), which may misread it" % (
-            manifest["version"], *VERSION))
+    refuse_newer(manifest["version"], path)
     if not all(isinstance(c, str) for c in manifest["claims"]):
         raise ResultError(path, "/claims", "must be names")
     if manifest.get("complete") is not True:

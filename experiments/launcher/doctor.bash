@@ -99,7 +99,7 @@ look_at_extras() {
   fi
   if [[ ${LML_TORCH:-} == off ]]; then note optional LibTorch "LML_TORCH=off: networks are left away"
   elif [[ -x $torch_program ]]; then note ok LibTorch "built: networks run"
-  elif compgen -G "$wheel/complete-*" >/dev/null; then note ok LibTorch "here; its part is built at first need"
+  elif libtorch_fetched; then note ok LibTorch "here; its part is built at first need"
   elif [[ " ${later[*]} " != *' python3-venv '* ]]; then note optional LibTorch "for networks: 1.3 GB, fetched at first need"
   else note optional LibTorch "for networks: package python3-venv, then 1.3 GB at first need"; fi
   if command -v mpirun >/dev/null && command -v mpicxx >/dev/null; then note ok MPI "$(command -v mpirun)"
@@ -167,7 +167,7 @@ doctor() {
   if [[ $current == no ]] && ((${#missing[@]} + ${#unfit[@]} > 0)); then ready=no; fi
   if ((${#packages[@]} > 0)) && command -v apt-get >/dev/null; then fix=$(installation "${packages[@]}")
   elif ((${#missing[@]} > 0)); then unfit+=("by their Debian names: ${missing[*]}"); fi
-  if [[ ${LML_TORCH:-} != off && ! -x $torch_program ]] && ! compgen -G "$wheel/complete-*" >/dev/null; then
+  if [[ ${LML_TORCH:-} != off && ! -x $torch_program ]] && ! libtorch_fetched; then
     to_fetch="LibTorch ($([[ -e /dev/nvidia0 ]] && printf 4.6 || printf 1.3) GB, PyPI)"
   fi
   if ((${#missing[@]} > 0)); then note optional network "needed once, for the packages below${to_fetch:+ and $to_fetch}"

@@ -1,13 +1,12 @@
 """Figures inside the page, as data, each once."""
 import base64
-import os
 import re
 import shlex
 import struct
 import xml.etree.ElementTree as ElementTree
 
 from files import ResultError, bytes_of
-from report.paper import ROOT
+from measurements import arguments
 from report.words import esc, prose, seconds
 
 
@@ -81,12 +80,7 @@ def _image(experiment):
 
 
 def command(experiment):
-    """How the experiment is run again: by its name, or by its file where it is one of the reader's own."""
-    name = experiment["experiment"]
-    name += "" if os.path.exists(os.path.join(ROOT, "experiments", name + ".toml")) else ".toml"
-    size = {"quick": ["--quick"], "full": ["--full"]}.get(experiment.get("size"), [])
-    changed = [w for s in experiment.get("set") or () for w in ("--set", str(s))]
-    return "./lml run " + " ".join(shlex.quote(w) for w in [name] + size + changed)
+    return "./lml run " + shlex.join(arguments(experiment))
 
 
 def figure(experiment):

@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 from files import ResultError, bytes_of, document, one_line
-from measurements import VERSION, is_newer, read_run
+from measurements import read_run, refuse_newer
 from report.paper import ROOT, Paper
 
 RECORD = os.path.join(ROOT, "experiments", "results", "claims.json")
@@ -91,8 +91,7 @@ def require_whole(check):
     words, version, files = (manifest.get(k) for k in ("arguments", "version", "files"))
     if not isinstance(words, list) or any(str(w).split("=")[0] == "--target" for w in words):
         raise ResultError(check, "", "is about a target of one's own (--target), not about the paper's claims")
-    if not isinstance(version, str) or is_newer(version):
-        raise ResultError(file, "/version", "is %s, newer than this program (%d.%d.%d), which may misread it" % (version, *VERSION))
+    refuse_newer(version, file)
     if not isinstance(files, dict) or "result.json" not in files:
         raise ResultError(file, "/files", "has no digest of result.json: run  lml check  again")
     result = os.path.join(check, "result.json")

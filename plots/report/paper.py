@@ -4,8 +4,7 @@ import tomllib
 import xml.etree.ElementTree as ElementTree
 
 from files import ResultError, bytes_of
-
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from measurements import ROOT
 
 
 def toml(path):

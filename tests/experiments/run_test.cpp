@@ -462,30 +462,16 @@ TEST_F(RunCommand, TheListTellsTheCostOfEachAndOfAllIn80Columns) {
 }
 
 #ifdef LML_MPIEXEC
-// One of the processes of the next test.
-TEST(RunCommandUnderMpi, DISABLED_Process) {
-  const fs::path folder = std::getenv("LML_TEST_FOLDER");
-  Common common;
-  common.out = folder / "shared";
-  RunOptions options;
-  options.names = {folder / "mine.toml"};
-  options.program = folder / "program";
-  omp_set_num_threads(1);
-  run_command(common, options);
-}
-
 TEST_F(RunCommand, ProcessesOfMpiShareTheJobsAndGiveTheSameBits) {
   trick("echo $PPID >> \"$here/parents\"\n[ $damping = 2 ] && echo 'two is out' >&2 && exit 2\n");
   EXPECT_EQ(run(), 2);
   fs::remove(files_.path() / "calls");
   fs::remove(files_.path() / "parents");
-  ::setenv("LML_TEST_FOLDER", files_.path().c_str(), 1);
   const std::string log = files_.path() / "log";
   const std::string command =
       "OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1 "
-      "PRTE_MCA_rmaps_default_mapping_policy=:oversubscribe '" LML_MPIEXEC "' -n 2 '" +
-      fs::read_symlink("/proc/self/exe").string() +
-      "' --gtest_also_run_disabled_tests --gtest_filter=RunCommandUnderMpi.DISABLED_Process >'" + log + "' 2>&1";
+      "PRTE_MCA_rmaps_default_mapping_policy=:oversubscribe '" LML_MPIEXEC "' -n 2 '" LML_RUN_PROCESS "' '" +
+      files_.path().string() + "' >'" + log + "' 2>&1";
   EXPECT_EQ(std::system(command.c_str()), 0) << text_of(log);
   EXPECT_EQ(calls(), 4u);  // no job twice
   std::istringstream parents(text_of(files_.path() / "parents"));

@@ -16,6 +16,7 @@
 #include "experiments/output.hpp"
 #include "experiments/sampler_options.hpp"
 #include "experiments/spec.hpp"
+#include "experiments/temporary_folder.hpp"
 #include "samplers/torch/flops.hpp"
 #include "samplers/torch/model_spec.hpp"
 #include "samplers/torch/network_run.hpp"
@@ -181,7 +182,7 @@ int bench_networks(const TorchOptions& o, const BenchOptions& options) {
   if (options.peers) {
     if (!fs::exists(model.folder / "unet" / "config.json") && !fs::exists(model.folder / "config.json"))
       throw SpecError(document.name, "/model", "has no UNet2DModel that diffusers could run");
-    const BenchFolder folder;
+    const TemporaryFolder folder;
     Json cases{{"model", model.folder.string()},
                {"threads", at::get_num_threads()},
                {"batches", {1, 4, 16}},
@@ -202,21 +203,22 @@ int bench_networks(const TorchOptions& o, const BenchOptions& options) {
           document, model, {{"name", "dpm_solver++"}, {"solver_order", 2}, {"timesteps", cases["timesteps"]}}, {});
       Points start = network_starts(model, dpm.sampler.grid.front().from, dpm.start_deviation, trajectory_images, {});
       start = start.cast<float>().cast<double>();  // the same in both precisions
-      write_start(folder.path / "start.npy", start, model.shape);
+      write_start(folder.path() / "start.npy", start, model.shape);
       narrow = trajectory(model, dpm, start, at::kDouble);
       wide = trajectory(read_model(spec, at::kDouble, o.common.device), dpm, start, at::kDouble);
     }
-    std::ofstream(folder.path / "cases.json") << dump(cases);
+    std::ofstream(folder.path() / "cases.json") << dump(cases);
     const Json peers = parse_json(
-        run_peers("peers-samplers", "network_peers.py", {folder.path.string()}, folder.path / "peers.json"), "peers");
+        run_peers("peers-samplers", "network_peers.py", {folder.path().string()}, folder.path() / "peers.json"),
+        "peers");
     for (Row& r : rows) {
       const Json& p = peers.at(std::to_string(r.batch));
       r.peer_seconds = p.at("seconds").get<double>();
       r.peer_peak = p.at("peak_bytes").get<double>();
     }
     if (comparable) {
-      const Difference in64 = difference(wide, folder.path / "trajectory-float64.npy"),
-                       in32 = difference(narrow, folder.path / "trajectory-float32.npy");
+      const Difference in64 = difference(wide, folder.path() / "trajectory-float64.npy"),
+                       in32 = difference(narrow, folder.path() / "trajectory-float32.npy");
       results.put("trajectory", Json{{"steps", trajectory_steps},
                                      {"float64_max", figure(in64.largest)},
                                      {"float32_max", figure(in32.largest)},

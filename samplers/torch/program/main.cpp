@@ -2,12 +2,11 @@
 #include <ATen/Parallel.h>
 #include <c10/core/GradMode.h>
 
-#include <charconv>
-#include <cstdint>
 #include <cstdio>
 
 #include "experiments/errors.hpp"
 #include "experiments/output.hpp"
+#include "experiments/seed.hpp"
 #include "samplers/torch/program/command.hpp"
 
 namespace lml {
@@ -19,14 +18,7 @@ at::ScalarType TorchOptions::type() const {
 void add_common(CLI::App& command, TorchOptions& o) {
   command.add_flag("--json", o.common.json, "print one JSON document instead of a table");
   command.add_option("--out", o.common.out, "folder for results, images and manifest.json")->type_name("DIR");
-  command.add_option("--seed", o.common.seed, "seed of every random stream")
-      ->type_name("N")
-      ->check([](const std::string& text) {
-        std::uint64_t seed = 0;
-        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seed);
-        const bool whole = error == std::errc() && end == text.data() + text.size();
-        return whole ? std::string() : "must be a whole number from 0 to 18446744073709551615, is " + text;
-      });
+  command.add_option("--seed", o.common.seed, "seed of every random stream")->type_name("N")->check(refusal_of_seed);
   command.add_option("--threads", o.threads, "threads")->type_name("N")->check(CLI::Range(1, 4096));
   command.add_option("--device", o.common.device, "cpu or cuda")
       ->type_name("NAME")
